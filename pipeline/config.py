@@ -143,6 +143,8 @@ class Evaluation(Strict):
 class Report(Strict):
     """What the report shows."""
 
+    model: Literal["logistic", "boosting"] = "logistic"    # chosen beforehand, never by its result
+    feature_set: Literal["routine", "mechanistic", "both"] = "both"
     bands: tuple[Probability, ...] = Field(min_length=1)   # risks that separate the strata
     min_count: int = Field(10, ge=5)                       # smaller counts are shown as "fewer than"
     outputs: tuple[str, ...] = ("weight_kg", "pdff_percent", "sbp_mmhg")   # drawn for the example people

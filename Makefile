@@ -1,0 +1,92 @@
+# The graph of stages. `make` lists the targets; every stage also runs alone: python -m stages.NAME STUDY.toml
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+STUDY ?= nhanes_dysglycaemia
+CONFIG := $(if $(filter %.toml,$(STUDY)),$(STUDY),configs/$(STUDY).toml)
+NAME := $(basename $(notdir $(CONFIG)))
+OUT := data/runs/$(NAME)
+BASE_PYTHON ?= python3
+PYTHON := .venv/bin/python
+READY := .venv/.installed
+
+# One thread a library, two processes where the work splits; compiled twins are kept between stages.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export PYTHONHASHSEED := 0
+export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.cache/jax
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+export EQX_ON_ERROR := nan
+export MLFLOW_DISABLE_TELEMETRY := true
+
+code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -name '*.css')
+SHARED := pipeline/__init__.py pipeline/config.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
+COHORT_CODE := $(SHARED) $(call code,pipeline/cohorts)
+TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
+
+.PHONY: help run check test test-slow lint ui bench clean FORCE
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  STUDY=name or path/to/study.toml chooses the study (default: $(STUDY))"
+
+run: check  ## run every stage of the study; prints where the report is
+	@if $(MAKE) --no-print-directory -q CONFIG=$(CONFIG) $(OUT)/track/manifest.json; then echo "$(NAME): nothing to do, all stages are up to date."; \
+	else $(MAKE) --no-print-directory CONFIG=$(CONFIG) $(OUT)/track/manifest.json; fi
+	@echo "Report: $(OUT)/report/report.html"
+
+check: $(READY)  ## check the study file, before any work
+	@$(PYTHON) -m stages.check $(CONFIG)
+
+test: $(READY)  ## run the fast tests
+	$(PYTHON) -m pytest -m "not slow" -n 2
+
+test-slow: $(READY)  ## run the slow tests
+	$(PYTHON) -m pytest -m slow -n 2
+
+lint: $(READY)  ## style, types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+ui: $(READY)  ## MLflow UI on the runs, at http://127.0.0.1:5000 (choose "Training runs")
+	$(PYTHON) -m mlflow server --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
+
+bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/README.md
+	$(PYTHON) -m pip install --quiet "sund>=2.9"
+	$(PYTHON) -m benchmarks.liver_fat
+
+clean:  ## remove the outputs of the study
+	rm -rf $(OUT)
+
+$(READY): requirements.lock pyproject.toml
+	$(BASE_PYTHON) -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A stage is done when its manifest stands. What comes after it depends on the hashes of its outputs, which
+# keep their old time when a rerun gave the same content.
+%/outputs.sha256: %/manifest.json ;
+
+$(OUT)/cohort/manifest.json: $(OUT)/config/cohort.json stages/cohort.py $(COHORT_CODE)
+	$(PYTHON) -m stages.cohort $(CONFIG)
+
+$(OUT)/fit/manifest.json: $(OUT)/config/fit.json $(OUT)/cohort/outputs.sha256 stages/fit.py $(TWIN_CODE) $(call code,pipeline/fitting)
+	$(PYTHON) -m stages.fit $(CONFIG)
+
+$(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sha256 stages/features.py $(TWIN_CODE) $(call code,pipeline/features configs/scenarios)
+	$(PYTHON) -m stages.features $(CONFIG)
+
+$(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(call code,pipeline/models)
+	$(PYTHON) -m stages.train $(CONFIG)
+
+$(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
+	$(PYTHON) -m stages.evaluate $(CONFIG)
+
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(OUT)/evaluate/outputs.sha256 stages/report.py $(call code,pipeline/reports)
+	$(PYTHON) -m stages.report $(CONFIG)
+
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(OUT)/report/outputs.sha256 stages/track.py pipeline/tracking.py
+	$(PYTHON) -m stages.track $(CONFIG)

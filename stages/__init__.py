@@ -1,0 +1,42 @@
+"""Entry points, one a make target: read, call the library, write. `main` is what they share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.config import ConfigError, Study, read_study
+from pipeline.runs import RunError, Stage, stage
+from pipeline.schema import TableError
+
+RUNS = Path("data/runs")
+
+
+def main(name: str, doc: str, sections: tuple[str, ...], body: Callable[[Study, Path, Stage], None]) -> None:
+    """Parse the command line of stage `name`, run `body(study, study_folder, stage)`, report faults in one line each.
+
+    `sections` names the parts of the study that this stage depends on; they go into its manifest.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m stages.{name}", description=doc)
+    parser.add_argument("study", type=Path, help="study file, such as configs/nhanes_dysglycaemia.toml")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where runs are kept (default: %(default)s)")
+    arguments = parser.parse_args()
+    with faults_in_words():
+        study = read_study(arguments.study)
+        folder = arguments.runs / arguments.study.stem
+        with stage(folder / name, config=study.model_dump(mode="json", include=set(sections))) as running:
+            body(study, folder, running)
+
+
+class faults_in_words:  # noqa: N801
+    """Context in which a fault the user can mend ends the program with its message instead of a traceback."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> None:
+        if isinstance(fault, ConfigError | TableError | RunError):
+            print(fault, file=sys.stderr)
+            raise SystemExit(2) from None
