@@ -1,0 +1,68 @@
+"""Time lines: where inputs switch, where results are read, where a batch solver steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Segment(NamedTuple):
+    """A stretch of time with constant inputs."""
+
+    start: float
+    end: float
+    saved: tuple[float, ...]     # times read in (start, end]
+    steps: tuple[float, ...]     # step lengths of the batch solver; they sum to end - start
+    read: tuple[int, ...]        # index of the step that ends at each saved time
+
+
+class Grid(NamedTuple):
+    """The segments of one scenario and all times at which it is read, the start included."""
+
+    segments: tuple[Segment, ...]
+    times: tuple[float, ...]
+
+
+def make_grid(
+    switches: tuple[float, ...],
+    times: tuple[float, ...],
+    *,
+    first_step: float = 0.04,
+    growth: float = 1.3,
+    max_step: float = 31.0,
+) -> Grid:
+    """The grid that restarts at every switch and lands on every read time; same unit as the switches.
+
+    `switches` are the starts of the segments, rising; `times` are read times, rising, from the first switch
+    on. After a switch steps start at `first_step` and grow by `growth` up to `max_step`: time scales belong
+    to a twin, not to a person, so one graded grid serves everybody.
+
+    Raises `ValueError` if the times do not rise or lie before the start.
+    """
+    if list(switches) != sorted(set(switches)) or list(times) != sorted(set(times)):
+        raise ValueError(f"switches {switches} and read times {times} must rise, each once")
+    if times[0] < switches[0]:
+        raise ValueError(f"read time {times[0]} lies before the start {switches[0]}")
+    ends = [*switches[1:], max(times[-1], switches[-1])]
+    segments = []
+    for start, end in zip(switches, ends, strict=True):
+        saved = tuple(t for t in times if start < t <= end)
+        if end > start:
+            segments.append(Segment(start, end, saved, *_steps(start, end, saved, first_step, growth, max_step)))
+    return Grid(tuple(segments), tuple(times))
+
+
+def _steps(
+    start: float, end: float, saved: tuple[float, ...], first: float, growth: float, largest: float
+) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    nodes, read, wish = [start], [], first
+    for goal in sorted({*saved, end}):
+        while nodes[-1] < goal:
+            left = goal - nodes[-1]
+            pieces = 1 if left <= 1.001 * wish else 2 if left < 2 * wish else None
+            nodes.append(nodes[-1] + wish if pieces is None else goal if pieces == 1 else nodes[-1] + left / 2)
+            wish = min(wish * growth, largest)
+        if goal in saved:
+            read.append(len(nodes) - 2)
+    return tuple(np.diff(nodes).tolist()), tuple(read)

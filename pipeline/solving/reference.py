@@ -1,0 +1,68 @@
+"""Reference solver: Diffrax, one person, adaptive steps. The only module that calls Diffrax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import optimistix
+
+from pipeline.solving.grid import Grid
+from pipeline.solving.rosenbrock import Field
+from pipeline.solving.status import Solution, Status
+
+
+def solve_reference(
+    field: Field,
+    start: Any,
+    arguments: list[Any],
+    grid: Grid,
+    scale: Any,
+    *,
+    rtol: float | jax.Array = 1e-6,
+    max_steps: int = 4096,
+) -> Solution:
+    """States of one person at `grid.times` by Kvaerno5, restarted at every switch.
+
+    The tolerance is relative to `scale` (absolute 1e-2 of it). Implicit, because glycogen, extracellular fluid
+    and liver pools settle in a day while weight takes years, and because gradients are then as exact as the
+    solution. Diffrax's default root finder mistakes slow convergence for divergence, hence `Chord`
+    (Optimistix issue 230; can go once a release has the mend). A failed solve is NaN with its status.
+    """
+    atol = 1e-2 * rtol
+    solver = diffrax.Kvaerno5(root_finder=optimistix.Chord(rtol=1e-2 * rtol, atol=1e-2 * atol))
+    controller = diffrax.PIDController(rtol=rtol, atol=atol)
+    state = jax.tree.map(lambda value, s: value / s, start, scale)
+    saved = [jax.tree.map(lambda v: v[None], state)] if grid.times[0] == grid.segments[0].start else []
+    gave_up = jnp.asarray(False)
+
+    def rates(t: Any, z: Any, argument: Any) -> Any:
+        rate = field(t, jax.tree.map(lambda v, s: v * s, z, scale), argument)
+        return jax.tree.map(lambda r, s: r / s, rate, scale)
+
+    for segment, argument in zip(grid.segments, arguments, strict=True):
+        reads_end = bool(segment.saved) and segment.saved[-1] == segment.end
+        times = segment.saved if reads_end else (*segment.saved, segment.end)
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(rates),
+            solver,
+            segment.start,
+            segment.end,
+            1e-3,
+            state,
+            argument,
+            saveat=diffrax.SaveAt(ts=jnp.asarray(times)),
+            stepsize_controller=controller,
+            max_steps=max_steps,
+            throw=False,
+        )
+        gave_up = gave_up | (solution.result != diffrax.RESULTS.successful)
+        state = jax.tree.map(lambda v: v[-1], solution.ys)
+        saved.append(jax.tree.map(lambda v, n=len(segment.saved): v[:n], solution.ys))
+    states = jax.tree.map(lambda s, *parts: s * jnp.concatenate(parts), scale, *saved)
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
+    status = jnp.where(gave_up, int(Status.MAX_STEPS), jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE)))
+    states = jax.tree.map(lambda v: jnp.where(status == int(Status.OK), v, jnp.nan), states)
+    return Solution(states, jnp.asarray(rtol, dtype=float), status)

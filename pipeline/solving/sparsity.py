@@ -1,0 +1,114 @@
+"""Which outputs of a traced function depend on which inputs, and an elimination that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+
+class Pattern(NamedTuple):
+    """Structure of a square sparse matrix, and how to fill and factor it."""
+
+    rows: tuple[tuple[int, ...], ...]           # non-zero columns of each row, after elimination (fill included)
+    nonzero: tuple[tuple[int, ...], ...]        # non-zero columns of each row of the matrix itself
+    colours: tuple[tuple[int, ...], ...]        # groups of columns that share no row
+    order: tuple[int, ...]                      # pivots, in order
+
+
+def dependencies(function: Callable[..., Sequence[Any]], *arguments: Any) -> list[frozenset[int]]:
+    """For each scalar output of `function`, the positions of the scalar arguments that it depends on.
+
+    Found by walking the traced program, so it holds for all values; a primitive that is not understood counts
+    as depending on all that enters it.
+    """
+    closed = jax.make_jaxpr(function)(*arguments)
+    return _walk(closed.jaxpr, [frozenset([i]) for i in range(len(closed.jaxpr.invars))])
+
+
+def _walk(jaxpr: Jaxpr, entering: list[frozenset[int]]) -> list[frozenset[int]]:
+    known = dict(zip(jaxpr.invars, entering, strict=True))
+
+    def look(atom: Any) -> frozenset[int]:
+        return frozenset() if isinstance(atom, Literal) else known.get(atom, frozenset())
+
+    for equation in jaxpr.eqns:
+        inputs = [look(v) for v in equation.invars]
+        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+        inner = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
+        if isinstance(inner, Jaxpr) and equation.primitive.name in ("jit", "pjit", "closed_call", "custom_jvp_call"):
+            outputs = _walk(inner, inputs)
+        else:
+            outputs = [frozenset().union(*inputs)] * len(equation.outvars)
+        known.update(zip(equation.outvars, outputs, strict=True))
+    return [look(v) for v in jaxpr.outvars]
+
+
+def find_pattern(function: Callable[[list[Any]], list[Any]], size: int) -> Pattern:
+    """The pattern of the Jacobian of `function`, from a list of `size` scalars to as many."""
+    depends = dependencies(lambda *y: function(list(y)), *[0.0] * size)
+    nonzero = [tuple(sorted({*d, i})) for i, d in enumerate(depends)]      # the diagonal is always there
+    colours: list[list[int]] = []
+    for column in range(size):
+        rows = {i for i in range(size) if column in nonzero[i]}
+        free = (c for c in colours if all(rows.isdisjoint({i for i in range(size) if j in nonzero[i]}) for j in c))
+        home = next(free, None)
+        if home is None:
+            colours.append([column])
+        else:
+            home.append(column)
+    order, rows_left = [], [set(r) for r in nonzero]
+    remaining = set(range(size))
+    while remaining:
+        def cost(pivot: int) -> int:      # Markowitz: how much work and fill this pivot brings
+            below = sum(pivot in rows_left[i] for i in remaining if i != pivot)
+            return below * (len(rows_left[pivot] & remaining) - 1)
+
+        pivot = min(sorted(remaining), key=cost)
+        remaining.remove(pivot)
+        order.append(pivot)
+        for i in remaining:
+            if pivot in rows_left[i]:
+                rows_left[i] |= rows_left[pivot] & remaining
+    rows = tuple(tuple(sorted(r)) for r in rows_left)
+    return Pattern(rows, tuple(nonzero), tuple(map(tuple, colours)), tuple(order))
+
+
+Matrix = dict[tuple[int, int], Any]
+
+
+def factor(matrix: Matrix, pattern: Pattern) -> Matrix:
+    """LU factors over separate arrays, in the pattern's pivot order; diagonal holds reciprocals of the pivots."""
+    lu = dict(matrix)
+    done: set[int] = set()
+    for pivot in pattern.order:
+        done.add(pivot)
+        lu[pivot, pivot] = 1.0 / lu[pivot, pivot]
+        for i in range(len(pattern.rows)):
+            if i in done or (i, pivot) not in lu:
+                continue
+            lu[i, pivot] = lu[i, pivot] * lu[pivot, pivot]
+            for j in pattern.rows[pivot]:
+                if j not in done:
+                    product = lu[i, pivot] * lu[pivot, j] if (pivot, j) in lu else None
+                    if product is not None:
+                        lu[i, j] = lu[i, j] - product if (i, j) in lu else -product
+    return lu
+
+
+def solve(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
+    """The solution of the factored system for one right-hand side."""
+    x = list(right)
+    position = {pivot: n for n, pivot in enumerate(pattern.order)}
+    for i in pattern.order:
+        for j in pattern.order[: position[i]]:
+            if (i, j) in lu:
+                x[i] = x[i] - lu[i, j] * x[j]
+    for i in reversed(pattern.order):
+        for j in pattern.order[position[i] + 1 :]:
+            if (i, j) in lu:
+                x[i] = x[i] - lu[i, j] * x[j]
+        x[i] = x[i] * lu[i, i]
+    return x

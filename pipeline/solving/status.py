@@ -1,0 +1,33 @@
+"""What every solver returns, and the names of its failures."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+
+class Status(IntEnum):
+    """How a solve ended; anything but `OK` means that its numbers are NaN."""
+
+    OK = 0
+    MAX_STEPS = 1       # the solver gave up
+    NOT_FINITE = 2      # the numbers left what can be represented
+    MISSING_INPUT = 3   # a value that the twin needs is not known of this person
+
+    @property
+    def words(self) -> str:
+        """The status for a manifest or a report."""
+        return {
+            Status.OK: "ok",
+            Status.MAX_STEPS: "the solver needed too many steps",
+            Status.NOT_FINITE: "the solution is not finite",
+            Status.MISSING_INPUT: "a needed value is missing",
+        }[self]
+
+
+class Solution(NamedTuple):
+    """States of one person at the saved times (leaves have a leading `times` axis)."""
+
+    states: Any
+    error: Any          # largest estimated local error of any state over the steps, relative to its scale
+    status: Any         # a `Status`

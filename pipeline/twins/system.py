@@ -1,0 +1,131 @@
+"""A whole person: twins in order, each reading the signals of those before it, simulated under a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pipeline.solving import Grid, Solution, Status, solve_batch, solve_reference
+from pipeline.twins.base import DynamicTwin, ExactTwin, Twin, Values
+from pipeline.twins.inputs import resolve
+
+
+class Result(NamedTuple):
+    """What twins say of one person: observables over `times`, and how far to believe them."""
+
+    values: dict[str, Any]          # observable -> values at the grid's times
+    status: dict[str, Any]          # twin -> `Status`
+    flags: dict[str, Any]           # warning in words -> whether it holds at any time
+    error: Any                      # estimated error of the dynamic twins, relative to scale
+
+
+class System:
+    """Dynamic twins solved together as one vector field, exact twins beside them."""
+
+    def __init__(self, twins: tuple[Twin, ...]) -> None:
+        self.twins = twins
+        self.dynamic = tuple(t for t in twins if isinstance(t, DynamicTwin))
+        self.exact = tuple(t for t in twins if isinstance(t, ExactTwin))
+        self.scale = {t.name: t.scale for t in self.dynamic}
+
+    def constants(self, person: Values, parameters: Mapping[str, Values]) -> dict[str, Any]:
+        """Constants of every twin for one person."""
+        return {t.name: t.constants(person, parameters[t.name]) for t in self.twins}
+
+    def initial(self, k: Mapping[str, Any]) -> dict[str, Any]:
+        """Joint state at the start."""
+        return {t.name: t.initial(k[t.name]) for t in self.dynamic}
+
+    def field(self, t: Any, y: Mapping[str, Any], arguments: tuple[Mapping[str, Any], Values]) -> dict[str, Any]:
+        """Joint rates; `arguments` are the constants and the inputs of the segment."""
+        k, u = arguments
+        signals: dict[str, Any] = {}
+        rates = {}
+        for twin in self.dynamic:
+            rates[twin.name] = twin.vector_field(t, y[twin.name], k[twin.name], u, signals)
+            signals |= twin.offers(y[twin.name], k[twin.name], u, signals)
+        return rates
+
+    def observe(self, y: Mapping[str, Any], k: Mapping[str, Any], u: Values) -> dict[str, Any]:
+        """Observables of the dynamic twins at one time."""
+        signals: dict[str, Any] = {}
+        seen: dict[str, Any] = {}
+        for twin in self.dynamic:
+            seen |= twin.observe(y[twin.name], k[twin.name], u, signals)
+            signals |= twin.offers(y[twin.name], k[twin.name], u, signals)
+        return seen
+
+
+def simulate(
+    system: System,
+    person: Values,
+    parameters: Mapping[str, Values],
+    inputs: list[Values],
+    switches: tuple[float, ...],
+    grid: Grid,
+    *,
+    method: Literal["batch", "reference"] = "reference",
+    rtol: float = 1e-6,
+) -> Result:
+    """Observables of one person at `grid.times` (days); pure, for `jax.vmap` and `jax.grad`.
+
+    A twin that misses a value of this person says so in its status and is NaN; the others still speak. A
+    dynamic twin that reads from one that misses something misses it too.
+    """
+    filled = {**person}
+    missing = {t.name: _misses(t, filled) for t in system.twins}
+    for earlier in system.dynamic:
+        for later in system.dynamic[system.dynamic.index(earlier) + 1 :]:
+            missing[later.name] = missing[later.name] | missing[earlier.name]
+    resolved = [resolve(u, filled) for u in inputs]
+    k = system.constants(filled, parameters)
+    values: dict[str, Any] = {}
+    status: dict[str, Any] = {}
+    error = jnp.zeros(())
+    holds = [_segment_at(switches, t) for t in grid.times]
+    if system.dynamic:
+        arguments = [(k, resolved[_segment_at(switches, segment.start)]) for segment in grid.segments]
+        start = system.initial(k)
+        if method == "batch":
+            solution = solve_batch(system.field, start, arguments, grid, system.scale)
+        else:
+            solution = solve_reference(system.field, start, arguments, grid, system.scale, rtol=rtol)
+        seen_inputs = {
+            name: jnp.stack([jnp.asarray(u[name], dtype=float) for u in resolved])[jnp.asarray(holds)] for name in resolved[0]
+        }
+        values |= jax.vmap(system.observe, in_axes=(0, None, 0))(solution.states, k, seen_inputs)
+        status |= {t.name: _status(solution, missing[t.name]) for t in system.dynamic}
+        error = solution.error
+    for twin in system.exact:
+        seen = jax.vmap(lambda t, twin=twin: twin.solution(t, k[twin.name], switches, resolved))(jnp.asarray(grid.times))
+        values |= seen
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in seen.values()]))
+        solved = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
+        status[twin.name] = jnp.where(missing[twin.name], int(Status.MISSING_INPUT), solved)
+    flags = {}
+    for twin in system.twins:
+        ok = status[twin.name] == int(Status.OK)
+        for name in twin.observables:
+            values[name] = jnp.where(ok, values[name], jnp.nan)
+        for words, raised in twin.flags(k[twin.name], values).items():
+            flags[words] = ok & jnp.any(raised)
+    return Result(values, status, flags, error)
+
+
+def _misses(twin: Twin, person: Values) -> Any:
+    absent = [name for name in twin.needs if name not in person]
+    if absent:
+        return jnp.asarray(True)
+    return jnp.any(jnp.stack([jnp.isnan(jnp.asarray(person[name], dtype=float)) for name in twin.needs]))
+
+
+def _status(solution: Solution, missing: Any) -> Any:
+    return jnp.where(missing, int(Status.MISSING_INPUT), solution.status)
+
+
+def _segment_at(switches: tuple[float, ...], time: float) -> int:
+    """Index of the segment that holds at `time`; at a switch, the one that starts there."""
+    return max(i for i, start in enumerate(switches) if start <= time)
