@@ -88,5 +88,5 @@ $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.
 $(OUT)/report/manifest.json: $(OUT)/config/report.json $(OUT)/evaluate/outputs.sha256 stages/report.py $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(OUT)/report/outputs.sha256 stages/track.py pipeline/tracking.py
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py
 	$(PYTHON) -m stages.track $(CONFIG)

@@ -121,7 +121,7 @@ class Twins(Strict):
     years: tuple[PositiveInt, ...] = (1, 5, 10)      # when trajectories and responses are read
     draws: int = Field(32, ge=2, le=1024)            # of each person's posterior, carried to the risk
     chunk: int = Field(8192, ge=64)                  # simulations in one compiled call; sized for the cache
-    rtol: PositiveFloat = 1e-4                       # error above which a person is solved again by Diffrax
+    max_error: PositiveFloat = 2e-2                  # estimated local error above which Diffrax solves a person again
 
 
 class Models(Strict):

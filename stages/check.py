@@ -18,7 +18,7 @@ SECTIONS = {
     "cohort": {"cohort", "outcome", "variables"},
     "fit": {"twins", "seed"},
     "features": {"twins", "seed"},
-    "train": {"models", "predictors", "seed"},
+    "train": {"models", "predictors", "seed", "variables"},
     "evaluate": {"evaluation", "report", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "evaluation", "report", "outcome", "twins"},
     "track": {"title"},

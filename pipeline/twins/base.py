@@ -49,6 +49,7 @@ class Twin(ABC):
     name: ClassVar[str]
     citation: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]                     # of `person`; without them there is no twin
+    hears: ClassVar[tuple[str, ...]]                     # inputs that act on it, directly or through signals
     parameters: ClassVar[tuple[Parameter, ...]]
     observables: ClassVar[Mapping[str, Observable]]
     corrections: ClassVar[Mapping[str, str]]             # switch -> what it corrects, in words

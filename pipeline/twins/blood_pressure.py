@@ -58,6 +58,7 @@ class BloodPressure(ExactTwin):
     name = "blood_pressure"
     citation = "Herrgårdh T et al., bioRxiv 2022, doi 10.1101/2022.03.25.485803"
     needs = ("age_years", "sbp_mmhg", "dbp_mmhg")
+    hears = ("pressure_drugs",)
     parameters = (
         Parameter("a0", "mmHg/year", 0.4081, 0.30, PAPER),
         Parameter("b0", "mmHg/year", 0.9262, 0.10, PAPER),

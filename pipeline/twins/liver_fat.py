@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 
 from pipeline.twins.base import DynamicTwin, Observable, Parameter, Scalar, Values
+from pipeline.twins.body_composition import BodyComposition
 
 PAPER = "Simonsson 2024, best fit; spread over the published accepted sets"
 
@@ -76,6 +77,7 @@ class LiverFat(DynamicTwin):
     name = "liver_fat"
     citation = "Simonsson C et al., Clin Nutr 2024;43:1532-1543, doi 10.1016/j.clnu.2024.05.017"
     needs = ("pdff_percent", "carbohydrate_fraction", "fat_fraction")
+    hears = (*BodyComposition.hears, "fat_fraction", "dnl_drug_factor", "insulin_resistance_gain")
     parameters = (
         Parameter("k_diet", "mg/g/d", ACCEPTED["train"]["k_diet"], 0.42, PAPER),
         Parameter("k_nefa", "mg/g/d", ACCEPTED["train"]["k_nefa"], 0.85, PAPER),

@@ -10,8 +10,10 @@ import skops.io
 
 from pipeline.models import MODELS, TRUSTED_TYPES, FeatureSet, describe, fit, load, save, settings
 
-PEOPLE = 211     # a length that no other array of a fitted model has
-COLUMNS = FeatureSet(("age", "weight", "constant", "empty"), {"sex": ("female", "male"), "unasked": ("no", "yes")}, ())
+PEOPLE = 211  # a length that no other array of a fitted model has
+COLUMNS = FeatureSet(
+    ("age", "weight", "constant", "empty"), {"sex": ("female", "male"), "unasked": ("no", "yes")}, ()
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,9 @@ def arrays(thing: Any, seen: set[int]) -> Iterator[np.ndarray]:
     if isinstance(thing, np.ndarray):
         yield thing
         thing = list(thing.flat) if thing.dtype == object else []
-    inner = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list | tuple | set) else []
+    inner = (
+        thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list | tuple | set) else []
+    )
     for part in [*inner, *vars(thing).values()] if hasattr(thing, "__dict__") else inner:
         yield from arrays(part, seen)
 
@@ -113,6 +117,8 @@ def test_survives_being_saved_without_pickle(fitted, frame, tmp_path):
     path = tmp_path / "model.skops"
     save(fitted, path)
     assert set(skops.io.get_untrusted_types(file=path)) <= set(TRUSTED_TYPES)
+    save(load(path), tmp_path / "again.skops")
+    assert (tmp_path / "again.skops").read_bytes() == path.read_bytes()
     np.testing.assert_array_equal(
         load(path).predict_proba(taken(fitted, frame)), fitted.predict_proba(taken(fitted, frame))
     )

@@ -1,0 +1,130 @@
+"""Intervals by drawing people again: the same resamples for every model, so that differences are paired."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from pipeline.evaluation.metrics import METRICS, measure
+from pipeline.runs import RunError
+
+INTERVAL = (0.025, 0.975)
+CELLS = 2**18       # weights measured at once: small enough to stay in the cache
+ENOUGH = 50         # usable resamples below which no interval is given
+COMPARED = ("auroc", "auprc", "brier", "calibration_slope", "net_benefit")
+
+
+class Judgement(NamedTuple):
+    """Metrics and differences with 95 % intervals, and what could not be worked out."""
+
+    metrics: pd.DataFrame          # model, feature_set, metric, value, low, high
+    differences: pd.DataFrame      # model, metric, feature_set, reference, difference, low, high
+    dropped: int                   # resamples without an event, or with nothing else
+    reasons: list[str]             # one sentence for each number that is missing
+
+
+def resample(groups: np.ndarray, *, draws: int, seed: int) -> Int[np.ndarray, "draws people"]:
+    """How often each person is in each resample, when whole groups are drawn with replacement."""
+    _, code = np.unique(groups.astype(str), return_inverse=True)
+    count = int(code.max()) + 1
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((draws, count), dtype=np.int16)
+    for row in drawn:
+        row[:] = np.bincount(generator.integers(count, size=count), minlength=count)
+    return drawn[:, code]
+
+
+def judge(
+    predictions: pd.DataFrame, groups: pd.Series, *, threshold: float, resamples: int, seed: int
+) -> Judgement:
+    """Every metric of every model and feature set, and each feature set against "routine".
+
+    `groups` has person_id as index. In each resample a metric is the mean over the repeats of the
+    cross-validation; intervals are the 2.5 % and 97.5 % quantiles over resamples of people. They say how much
+    the figures would vary with other people, not with other models fitted to them.
+    """
+    persons, event, risks = arrange(predictions)
+    unknown = persons.difference(groups.index)
+    if len(unknown):
+        raise RunError(f"{len(unknown)} people with predictions are not in people.parquet: run train again")
+    counts = resample(groups.loc[persons].to_numpy(), draws=resamples, seed=seed)
+    share = counts @ event / counts.sum(axis=1)
+    usable = counts[(share > 0) & (share < 1)]
+
+    everybody = np.ones((1, len(event)))
+    values = {key: _mean(risk, event, everybody, threshold)[:, 0] for key, risk in risks.items()}
+    spread = {key: _chunked(risk, event, usable, threshold) for key, risk in risks.items()}
+
+    reasons: list[str] = []
+    dropped = len(counts) - len(usable)
+    if event.min() == event.max():
+        reasons.append(f"all {len(event)} people have the same outcome: no metric exists")
+    elif dropped:
+        reasons.append(f"{dropped} of {resamples} resamples had no event, or nothing else, and were left out")
+    rows, differences = [], []
+    for (model, name), value in values.items():
+        rows += [(model, name, "n", float(len(event)), np.nan, np.nan)]
+        rows += [(model, name, "events", float(event.sum()), np.nan, np.nan)]
+        for position, metric in enumerate(METRICS):
+            low, high, reason = _interval(value[position], spread[model, name][position])
+            rows.append((model, name, metric, value[position], low, high))
+            if reason:
+                reasons.append(f"{model}, {name}, {metric}: {reason}")
+            if name == "routine" or (model, "routine") not in values or metric not in COMPARED:
+                continue
+            gap = value[position] - values[model, "routine"][position]
+            low, high, _ = _interval(gap, spread[model, name][position] - spread[model, "routine"][position])
+            differences.append((model, metric, name, "routine", gap, low, high))
+    return Judgement(
+        _table(rows, "model feature_set metric value low high"),
+        _table(differences, "model metric feature_set reference difference low high"),
+        dropped,
+        reasons,
+    )
+
+
+def arrange(
+    predictions: pd.DataFrame,
+) -> tuple[pd.Index, Int[np.ndarray, " people"], dict[tuple[str, str], Float[np.ndarray, "repeats people"]]]:
+    """People in order, their events, and the risks of each model and feature set as one block."""
+    first = predictions.drop_duplicates("person_id").set_index("person_id")["event"].sort_index()
+    risks = {}
+    for key, rows in predictions.groupby(["model", "feature_set"], sort=False):
+        wide = rows.pivot(index="repeat", columns="person_id", values="risk").reindex(columns=first.index)
+        if wide.isna().to_numpy().any():
+            raise RunError(f"predictions.parquet: {key[0]}, {key[1]} lacks people in a repeat: rerun train")
+        risks[key[0], key[1]] = wide.to_numpy()
+    return first.index, first.to_numpy(dtype=np.int64), risks
+
+
+def _mean(risks: np.ndarray, event: np.ndarray, weights: np.ndarray, threshold: float) -> np.ndarray:
+    return np.mean([measure(risk, event, weights, threshold) for risk in risks], axis=0)
+
+
+def _chunked(risks: np.ndarray, event: np.ndarray, counts: np.ndarray, threshold: float) -> np.ndarray:
+    rows = max(1, CELLS // len(event))
+    parts = [
+        _mean(risks, event, counts[start : start + rows].astype(float), threshold)
+        for start in range(0, len(counts), rows)
+    ]
+    return np.concatenate([np.empty((len(METRICS), 0)), *parts], axis=1)
+
+
+def _interval(value: float, spread: Float[np.ndarray, " resamples"]) -> tuple[float, float, str]:
+    """Quantiles of a bootstrap distribution, or missing with the reason."""
+    finite = spread[np.isfinite(spread)]
+    if not np.isfinite(value):
+        return np.nan, np.nan, "does not exist for these risks"
+    if len(finite) < max(ENOUGH, len(spread) / 2):
+        return np.nan, np.nan, f"exists in {len(finite)} of {len(spread)} resamples, too few for an interval"
+    low, high = np.quantile(finite, INTERVAL)
+    return float(low), float(high), ""
+
+
+def _table(rows: list[tuple], columns: str) -> pd.DataFrame:
+    names = columns.split()
+    types = {n: float if n in {"value", "difference", "low", "high"} else "str" for n in names}
+    return pd.DataFrame(rows, columns=names).astype(types)

@@ -1,0 +1,90 @@
+"""Fits of all twins for all people, and the draws that carry their uncertainty onwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, qmc
+
+from pipeline.fitting import blood_pressure, body_composition, liver_fat
+from pipeline.fitting.estimate import Estimate
+from pipeline.twins import TWINS
+from pipeline.twins.liver_fat import ACCEPTED
+
+FITTERS = {
+    "body_composition": body_composition.fit,
+    "liver_fat": liver_fat.fit,
+    "blood_pressure": blood_pressure.fit,
+}
+KNOWN = ("age_years", "height_cm", "weight_kg")      # taken as they are
+
+
+class Fitted(NamedTuple):
+    """Personalised twins of a cohort."""
+
+    table: pd.DataFrame                                  # the table of fits
+    people: dict[str, np.ndarray]                        # what twins need of a person, (people, draws)
+    parameters: dict[str, dict[str, np.ndarray]]         # twin -> parameter -> (draws,)
+    person_id: np.ndarray
+
+
+def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str], draws: int, seed: int) -> Fitted:
+    """Fit every twin to every row of a baseline table and draw from the posteriors.
+
+    `counts` (same index) says how often each variable was measured. The same quasi-random normal points serve
+    every person, so that a person's draws depend on that person's row alone. Parameters of the mechanism are
+    drawn with them. A twin that misses something has a status that says what, and NaN.
+    """
+    order = [name for name in TWINS if name in twins]
+    estimates = {name: FITTERS[name](table, counts) for name in order}
+    everything = [e for found in estimates.values() for e in found]
+    spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and t != "liver_fat" or q.name == "k_IR"]
+    z = _normal_points(len(everything) + len(spread), draws, seed)
+    people = {name: np.repeat(table[name].to_numpy(dtype=float)[:, None], draws, axis=1) for name in KNOWN if name in table}
+    people["male"] = np.repeat((table["sex"] == "male").to_numpy(dtype=float)[:, None], draws, axis=1)
+    people |= {e.name: e.draw(z[:, i]) for i, e in enumerate(everything)}
+    for name in {n for t in order for n in TWINS[t].needs} - set(people):
+        people[name] = np.full((len(table), draws), np.nan)
+    parameters = {t: {q.name: np.full(draws, q.median) for q in TWINS[t].parameters} for t in order}
+    for i, (t, q) in enumerate(spread):
+        parameters[t][q.name] = q.median * np.exp(q.log_sd * z[:, len(everything) + i])
+    if "liver_fat" in parameters:
+        sets = list(ACCEPTED.values())       # whole vectors: single parameters are not identified
+        for name in sets[0]:
+            parameters["liver_fat"][name] = np.array([sets[d % len(sets)][name] for d in range(draws)])
+    rows = [e.table(table.index, t, _status(t, people)) for t in order for e in estimates[t]]
+    return Fitted(pd.concat(rows, ignore_index=True), people, parameters, table.index.to_numpy(dtype=str))
+
+
+def _status(twin: str, people: dict[str, np.ndarray]) -> np.ndarray:
+    """ "ok", or the first needed value that is missing, for each person."""
+    status = np.full(len(people["male"]), "ok", dtype=object)
+    for name in reversed(TWINS[twin].needs):
+        status[np.isnan(people[name]).any(axis=1)] = f"missing {name}"
+    return status.astype(str)
+
+
+def _normal_points(dimensions: int, draws: int, seed: int) -> np.ndarray:
+    """Standard normal points (draws, dimensions) that fill the space evenly; each column has mean 0 and sd 1."""
+    size = 1 << (draws - 1).bit_length()
+    uniform = qmc.Sobol(dimensions, rng=np.random.default_rng(seed)).random(size)[:draws]
+    z = norm.ppf(np.clip(uniform, 1e-6, 1 - 1e-6))
+    return (z - z.mean(axis=0)) / z.std(axis=0)
+
+
+def read_draws(draws: Path, fits: Path) -> Fitted:
+    """The fits that an earlier stage wrote."""
+    with np.load(draws) as stored:
+        people: dict[str, np.ndarray] = {}
+        parameters: dict[str, dict[str, np.ndarray]] = {}
+        for key in stored.files:
+            owner, _, name = key.partition("/")
+            if owner == "person":
+                people[name] = stored[key]
+            elif name:
+                parameters.setdefault(owner, {})[name] = stored[key]
+        return Fitted(pd.read_parquet(fits), people, parameters, stored["person_id"])

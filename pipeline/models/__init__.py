@@ -1,0 +1,32 @@
+"""Feature table -> risk. One file a model family; every one is a plain scikit-learn estimator.
+
+A builder takes a seed, the number columns and the levels of each category column, and gives an unfitted
+estimator whose input is a data frame with those columns.
+"""
+
+from pipeline.models.boosting import boosting
+from pipeline.models.cross_validation import fit, out_of_fold, refit, split
+from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
+from pipeline.models.logistic import logistic
+from pipeline.models.matrix import FeatureSet, Matrix, assemble, stack_draws
+
+MODELS = {"logistic": logistic, "boosting": boosting}
+
+__all__ = [
+    "MODELS",
+    "TRUSTED_TYPES",
+    "FeatureSet",
+    "Matrix",
+    "assemble",
+    "boosting",
+    "describe",
+    "fit",
+    "load",
+    "logistic",
+    "out_of_fold",
+    "refit",
+    "save",
+    "settings",
+    "split",
+    "stack_draws",
+]

@@ -1,0 +1,69 @@
+"""Fitted models on disk, in the skops format: no pickle, so that loading one runs no code of a stranger."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from pipeline.models.matrix import FeatureSet, example
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Reviewed: holders of numbers that skops does not trust by itself, and the check of its input that boosting
+# keeps when it has categories. What a partial calls has to be trusted as well.
+TRUSTED_TYPES = (
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+)
+
+
+def save(estimator: Any, path: Path) -> None:
+    """Write a fitted estimator; the same one gives the same bytes, so that make sees when nothing changed."""
+    import skops.io
+
+    names: dict[str, str] = {}
+
+    def name(match: re.Match[str]) -> str:
+        return match[1] + names.setdefault(match[2], str(len(names)))
+
+    # skops names parts by their address in memory and dates them, and both differ from run to run.
+    with ZipFile(BytesIO(skops.io.dumps(estimator))) as given, ZipFile(path, "w", ZIP_DEFLATED) as written:
+        schema = re.sub(r'("__id__": |"file": ")(\d+)', name, given.read("schema.json").decode())
+        parts = {names.get(Path(part).stem, "") + Path(part).suffix: part for part in given.namelist()}
+        for part in sorted(parts.keys() - {".json"}, key=lambda part: int(Path(part).stem)):
+            written.writestr(ZipInfo(part), given.read(parts[part]), ZIP_DEFLATED)
+        written.writestr(ZipInfo("schema.json"), schema, ZIP_DEFLATED)
+
+
+def load(path: Path) -> Any:
+    """The estimator that `save` wrote; types outside scikit-learn and the reviewed list are refused."""
+    import skops.io
+
+    return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+
+
+def describe(estimator: Any, frame: pd.DataFrame, columns: FeatureSet) -> dict[str, Any]:
+    """What a fitted model takes: name, type and levels of each column, and one made-up row."""
+    taken = list(estimator.feature_names_in_)
+    row = example(frame, columns)[taken].iloc[0].to_dict()
+    return {
+        "columns": [
+            {"name": name, "type": "string", "levels": list(columns.categories[name])}
+            if name in columns.categories
+            else {"name": name, "type": "double"}
+            for name in taken
+        ],
+        "example": row,
+    }
+
+
+def settings(estimator: Any) -> dict[str, Any]:
+    """The settings of the classifier at the end of a fitted model, as plain values."""
+    plain = (str, int, float, bool, type(None))
+    return {key: value for key, value in estimator[-1].get_params().items() if isinstance(value, plain)}

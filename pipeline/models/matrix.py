@@ -1,0 +1,123 @@
+"""Who is in a model, with which columns: routine variables, twin features, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from pipeline.runs import RunError
+from pipeline.schema import Variable
+
+
+class FeatureSet(NamedTuple):
+    """The columns of one feature set, in the order a model takes them."""
+
+    numbers: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]     # levels by column
+    mechanistic: tuple[str, ...]               # those of `numbers` that come from twins
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns."""
+        return [*self.numbers, *self.categories]
+
+    def describe(self) -> dict[str, Any]:
+        """The set as plain JSON."""
+        levels = {name: list(levels) for name, levels in self.categories.items()}
+        return {"numbers": list(self.numbers), "categories": levels, "mechanistic": list(self.mechanistic)}
+
+
+class Matrix(NamedTuple):
+    """One row a person, ordered by person_id."""
+
+    frame: pd.DataFrame                        # index person_id; the columns of every set
+    event: Int[np.ndarray, " people"]
+    groups: np.ndarray                         # kept together in cross-validation
+    sets: dict[str, FeatureSet]
+    absent: tuple[str, ...]                    # predictors that the cohort does not have; all missing
+
+
+def assemble(
+    people: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    baseline: pd.DataFrame,
+    features: pd.DataFrame | None,
+    *,
+    predictors: Sequence[str],
+    known: Mapping[str, Variable],
+    names: Sequence[str],
+) -> Matrix:
+    """Everybody with an outcome, and the columns of the feature sets `names`.
+
+    `baseline` has person_id as index and one column a variable; `features` (column person_id) may be None
+    when only "routine" is asked for. Nothing is learned here: missing stays missing.
+    """
+    by_person = people.set_index("person_id")[["group_id"]].join(
+        outcomes.set_index("person_id")["event"], how="inner", validate="one_to_one"
+    )
+    if by_person.empty:
+        raise RunError("nobody in people.parquet has a row in outcomes.parquet: run the cohort stage again")
+    by_person = by_person.sort_index()
+    persons = by_person.index
+
+    numbers = [name for name in predictors if known[name].kind == "number"]
+    categories = {name: known[name].levels for name in predictors if known[name].kind == "category"}
+    free = [name for name, levels in categories.items() if not levels]
+    if free:
+        raise RunError(
+            f"predictor {free[0]} is free text, which a model could memorise: give its levels under "
+            f"[variables.{free[0]}], or take it out of predictors"
+        )
+    routine = baseline.reindex(index=persons, columns=[*numbers, *categories])
+    routine = routine.astype(dict.fromkeys(numbers, float) | dict.fromkeys(categories, "str"))
+    absent = tuple(name for name in predictors if name not in baseline.columns)
+
+    mechanistic: list[str] = []
+    frame = routine
+    if set(names) != {"routine"}:
+        if features is None or features.shape[1] < 2:
+            raise RunError("no twin features to learn from: ask only for 'routine' under [models]")
+        twins = features.set_index("person_id").astype(float).reindex(persons)
+        mechanistic = list(twins.columns)
+        shared = sorted(set(mechanistic) & set(predictors))
+        if shared:
+            raise RunError(f"features.parquet: column {shared[0]} is also a predictor; rename the feature")
+        frame = pd.concat([routine, twins], axis=1)
+
+    every = {
+        "routine": FeatureSet(tuple(numbers), categories, ()),
+        "mechanistic": FeatureSet(tuple(mechanistic), {}, tuple(mechanistic)),
+        "both": FeatureSet((*numbers, *mechanistic), categories, tuple(mechanistic)),
+    }
+    return Matrix(
+        frame,
+        by_person["event"].to_numpy(dtype=np.int64),
+        by_person["group_id"].to_numpy(dtype=object),
+        {name: every[name] for name in names},
+        absent,
+    )
+
+
+def stack_draws(
+    draws: pd.DataFrame, persons: pd.Index, columns: Sequence[str]
+) -> Float[np.ndarray, "people draws features"]:
+    """The draws of each person's twin features as one block; a person without draws is NaN throughout."""
+    labels = np.sort(draws["draw"].unique())
+    rows = persons.get_indexer(draws["person_id"])
+    kept = rows >= 0
+    block = np.full((len(persons), len(labels), len(columns)), np.nan)
+    which = np.searchsorted(labels, draws["draw"])
+    block[rows[kept], which[kept]] = draws[list(columns)].to_numpy(float)[kept]
+    return block
+
+
+def example(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:
+    """One made-up row to show what a model takes: medians and first levels, nobody's own row."""
+    numbers = frame[list(columns.numbers)].median().fillna(0.0).round(2)
+    row: dict[str, Any] = {name: [float(value)] for name, value in numbers.items()}
+    row |= {name: [levels[0]] for name, levels in columns.categories.items()}
+    return pd.DataFrame(row)[columns.columns]

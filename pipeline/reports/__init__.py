@@ -1,0 +1,6 @@
+"""Tables of a finished study -> one self-contained HTML file that a clinician can read in two minutes."""
+
+from pipeline.reports.results import Results, read_results
+from pipeline.reports.stratification import Report, render
+
+__all__ = ["Report", "Results", "read_results", "render"]

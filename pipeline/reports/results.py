@@ -1,0 +1,128 @@
+"""What a finished study left behind, read once for the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.cohorts import baseline
+from pipeline.config import Study
+from pipeline.reports.disclosure import Step
+from pipeline.runs import read_manifest
+
+DESCRIBED = ("weight_kg", "sbp_mmhg")     # measured variables that describe the risk bands
+STAGES = ("cohort", "fit", "features", "train", "evaluate")
+
+
+@dataclass(frozen=True)
+class Results:
+    """All tables that the report draws on; it changes none of them."""
+
+    study: Study
+    people: pd.DataFrame
+    outcomes: pd.DataFrame
+    flow: list[Step]
+    fits: pd.DataFrame
+    trajectories: pd.DataFrame
+    scenarios: dict[str, dict[str, str]]
+    predictions: pd.DataFrame
+    metrics: pd.DataFrame
+    differences: pd.DataFrame
+    calibration: pd.DataFrame
+    decision: pd.DataFrame
+    strata: pd.DataFrame
+    manifests: dict[str, dict[str, Any]]
+
+    @cached_property
+    def scenario_names(self) -> list[str]:
+        """No change first, then the interventions of the study that were simulated, in its order."""
+        present = set(self.trajectories["scenario"].unique())
+        return [name for name in ("no_change", *self.study.twins.interventions) if name in present]
+
+    @cached_property
+    def outputs(self) -> list[str]:
+        """The outputs to draw that the twins gave, in the order of the study."""
+        present = set(self.trajectories["output"].unique())
+        return [name for name in self.study.report.outputs if name in present]
+
+    @cached_property
+    def risks(self) -> pd.DataFrame:
+        """One row a person for the model of the report: event and the mean of its out-of-fold risks."""
+        chosen = self.chosen(self.predictions)
+        return chosen.groupby("person_id", sort=True)[["event", "risk", "risk_low", "risk_high"]].mean()
+
+    def chosen(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table that belong to the model and feature set which the study chose beforehand."""
+        report = self.study.report
+        return table[(table["model"] == report.model) & (table["feature_set"] == report.feature_set)]
+
+    def metric(self, model: str, feature_set: str, metric: str) -> tuple[float, float, float]:
+        """Value and interval of a metric; not a number where it was not measured."""
+        table = self.metrics
+        found = table[
+            (table["model"] == model) & (table["feature_set"] == feature_set) & (table["metric"] == metric)
+        ]
+        return _first(found, "value")
+
+    def difference(self, model: str, feature_set: str, metric: str) -> tuple[float, float, float]:
+        """Paired difference from routine data and its interval; not a number where it was not measured."""
+        table = self.differences
+        found = table[
+            (table["model"] == model)
+            & (table["feature_set"] == feature_set)
+            & (table["reference"] == "routine")
+            & (table["metric"] == metric)
+        ]
+        return _first(found, "difference")
+
+    def scenario_title(self, name: str) -> str:
+        """What a scenario is called in words."""
+        return self.scenarios.get(name, {}).get("title") or name.replace("_", " ")
+
+
+def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Results:
+    """The results of the study whose stages wrote below `folder`; `read` notes each file as an input."""
+
+    def table(name: str, **options: Any) -> pd.DataFrame:
+        return pd.read_parquet(read(folder / name), **options)
+
+    def text(name: str) -> Any:
+        return json.loads(read(folder / name).read_text(encoding="utf-8"))
+
+    flow = [
+        Step((str(row["step"]),), int(row["removed"]), int(row["left"])) for row in text("cohort/flow.json")
+    ]
+    wanted = [("output", "in", set(study.report.outputs))]
+    return Results(
+        study=study,
+        people=baseline(
+            table("cohort/people.parquet"),
+            table("cohort/observations.parquet", filters=[("variable", "in", set(DESCRIBED))]),
+            study.known_variables(),
+        ),
+        outcomes=table("cohort/outcomes.parquet"),
+        flow=flow,
+        fits=table("fit/fits.parquet"),
+        trajectories=table("features/trajectories.parquet", filters=wanted),
+        scenarios=text("features/scenarios.json"),
+        predictions=table("train/predictions.parquet"),
+        metrics=table("evaluate/metrics.parquet"),
+        differences=table("evaluate/differences.parquet"),
+        calibration=table("evaluate/calibration.parquet"),
+        decision=table("evaluate/decision.parquet"),
+        strata=table("evaluate/strata.parquet"),
+        manifests={stage: read_manifest(folder / stage) for stage in STAGES},
+    )
+
+
+def _first(rows: pd.DataFrame, column: str) -> tuple[float, float, float]:
+    if rows.empty:
+        return float("nan"), float("nan"), float("nan")
+    row = rows.iloc[0]
+    return float(row[column]), float(row["low"]), float(row["high"])

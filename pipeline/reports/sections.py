@@ -1,0 +1,252 @@
+"""What each section of the report says: from numbers to sentences and rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.reports import groups, wording
+from pipeline.reports.results import Results
+from pipeline.reports.wording import interval, is_known, number, of_100, of_100_between
+
+# metric, its name for a reader, the name in the literature, how to read it, digits, factor
+MEASURES = (
+    ("auroc", "Ranking", "AUROC",
+     "Pairs of one person with and one without the outcome in the right order; 0.5 is guessing, "
+     "1 perfect.", 3, 1),
+    ("auprc", "Finding", "AUPRC",
+     "How many of those called at risk have the outcome, over all cut-offs; guessing gives "
+     "the overall share, 1 is perfect.", 3, 1),
+    ("brier", "Error of the risk", "Brier score",
+     "Mean squared distance of the risk from what happened; 0 is perfect, lower is better.", 3, 1),
+    ("calibration_slope", "Spread of the risk", "calibration slope",
+     "1 is ideal; below 1 the risks are too extreme, above 1 too timid.", 2, 1),
+    ("calibration_in_the_large", "Level of the risk", "calibration in the large",
+     "0 is ideal; above 0 the risks are too low on average, below 0 too high.", 3, 1),
+    ("net_benefit", "Usefulness", "net benefit per 100 people",
+     "People rightly acted upon, less those acted upon in vain weighted by how little that harms; acting on "
+     "nobody gives 0.", 1, 100),
+)  # fmt: skip
+COMPARED = {"both": "routine data and twins", "mechanistic": "twins alone"}
+
+
+def metric(results: Results, name: str) -> tuple[float, float, float]:
+    """A metric of the model that the study chose for its report."""
+    return results.metric(results.study.report.model, results.study.report.feature_set, name)
+
+
+def agreement(results: Results) -> str:
+    """Whether the risks of the chosen model match what was observed, in spread and in level."""
+    return wording.agreement(metric(results, "calibration_slope"), metric(results, "calibration_in_the_large"))
+
+
+def chosen(results: Results) -> str:
+    """The model of the report in words."""
+    report = results.study.report
+    return f"{wording.MODELS[report.model].lower()} on {wording.FEATURE_SETS[report.feature_set]}"
+
+
+def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
+    """Three to five sentences under headings: who, how well known, what the twins add, what would help."""
+    label = results.study.outcome.label
+    said = [("Who is at risk", _who(results, bands, label))]
+    known = [
+        wording.ranking(*metric(results, "auroc")),
+        agreement(results),
+    ]
+    said.append(("How well this is known", " ".join(known)))
+    value, low, high = results.difference(results.study.report.model, "both", "auroc")
+    said.append(("What the twins add", wording.mechanism(value, low, high).sentence))
+    said.append(("What would help", _help(results, bands)))
+    return said
+
+
+def _who(results: Results, bands: list[groups.Band], label: str) -> str:
+    n = len(results.risks)
+    if not n:
+        return "No risk could be predicted for anybody."
+    found = overall(results, bands)
+    text = (
+        f"The outcome ({label}) was found in {found}"
+        if found
+        else f"Too few people (or all but too few) had {label} to be counted here"
+    )
+    usable = [band for band in bands if band.shown]
+    if len(usable) < 2:
+        return f"{text}; the groups are too small to compare."
+    top, bottom = usable[-1], usable[0]
+    return (
+        f"{text}: {of_100(top.observed)} in the group of {top.people} people whose predicted risk is "
+        f"{top.rule}, "
+        f"against {of_100(bottom.observed)} where it is {bottom.rule}."
+    )
+
+
+def overall(results: Results, bands: list[groups.Band]) -> str:
+    """How many had the outcome: of 100 when any band's number is withheld, so that none can be worked out."""
+    n, events = len(results.risks), int(results.risks["event"].sum())
+    if min(events, n - events) < results.study.report.min_count:
+        return ""
+    if all(band.shown for band in bands if band.n):
+        return f"{of_100(events / n)} people ({number(events)} of {number(n)})"
+    return f"about {of_100(events / n)} people"
+
+
+def _help(results: Results, bands: list[groups.Band]) -> str:
+    usable = [band for band in bands if band.n and band.counted]
+    found = groups.strongest(results, usable[-1]) if usable else []
+    if not found:
+        return "The twins show no worthwhile change under the interventions of this study."
+    parts = []
+    for output, scenario, mean, low, high in found:
+        label, unit = wording.output(output)
+        unit = "percentage points" if unit == "%" else unit
+        digits = 0 if -mean >= 10 else 1
+        parts.append(
+            f"{label} by {number(-mean, digits)} {unit} ({interval(-high, -low, digits)}) with "
+            f"“{results.scenario_title(scenario)}”"
+        )
+    return (
+        f"In the {usable[-1].name.lower()} group the twins’ largest falls after "
+        f"{number(last_year(results))} years are "
+        f"{wording.listing(parts)}; brackets hold 95 of 100 people, and it is what a model says, not proof."
+    )
+
+
+def last_year(results: Results) -> float:
+    """The last year that was simulated."""
+    return float(results.trajectories["year"].max()) if len(results.trajectories) else float("nan")
+
+
+def performance(results: Results) -> list[dict[str, Any]]:
+    """A row a model and feature set: each measure with its interval."""
+    rows = []
+    report = results.study.report
+    for model in results.study.models.names:
+        for feature_set in results.study.models.feature_sets:
+            cells = []
+            for name, _, _, _, digits, factor in MEASURES:
+                value, low, high = (factor * v for v in results.metric(model, feature_set, name))
+                cells.append((number(value, digits), interval(low, high, digits) if is_known(value) else ""))
+            rows.append(
+                {
+                    "model": wording.MODELS[model],
+                    "features": wording.FEATURE_SETS[feature_set],
+                    "chosen": (model, feature_set) == (report.model, report.feature_set),
+                    "cells": cells,
+                }
+            )
+    return rows
+
+
+def treat_all(results: Results) -> str:
+    """The net benefit of acting on everybody, to compare with."""
+    value, *_ = metric(results, "net_benefit_treat_all")
+    return number(100 * value, 1)
+
+
+def verdicts(results: Results) -> list[dict[str, Any]]:
+    """For each model, whether the twins added to (or alone beat) routine data, in a sentence."""
+    rows = []
+    for model in results.study.models.names:
+        for feature_set, compared in COMPARED.items():
+            if (
+                feature_set not in results.study.models.feature_sets
+                or "routine" not in results.study.models.feature_sets
+            ):
+                continue
+            values = results.difference(model, feature_set, "auroc")
+            added = "adding the twins" if feature_set == "both" else "using the twins instead of routine data"
+            verdict = wording.mechanism(*values, added)
+            rows.append(
+                {"model": wording.MODELS[model], "compared": compared, "values": values, **verdict._asdict()}
+            )
+    return rows
+
+
+def gains(results: Results) -> list[dict[str, Any]]:
+    """Paired differences from routine data for every measure in which better has a direction."""
+    directed = [m for m in MEASURES if m[0] in ("auroc", "auprc", "brier", "net_benefit")]
+    rows = []
+    for row in verdicts(results):
+        model = next(k for k, v in wording.MODELS.items() if v == row["model"])
+        feature_set = next(k for k, v in COMPARED.items() if v == row["compared"])
+        cells = []
+        for name, _, _, _, digits, factor in directed:
+            value, low, high = (factor * v for v in results.difference(model, feature_set, name))
+            digits = max(digits, 2) if factor == 1 else 2
+            cells.append(
+                (
+                    wording.signed(value, digits),
+                    interval(low, high, digits, sign=True) if is_known(value) else "",
+                )
+            )
+        rows.append({"model": row["model"], "compared": row["compared"], "cells": cells})
+    return rows
+
+
+def level(results: Results, bands: list[groups.Band]) -> str:
+    """Whether risks are right on average: how many were foretold, how many came."""
+    value, *_ = metric(results, "calibration_in_the_large")
+    if not overall(results, bands) or not is_known(value):
+        return ""
+    risks = results.risks
+    return (
+        f"On average {of_100(risks['risk'].mean())} people were expected to have the outcome, and "
+        f"{of_100(risks['event'].mean())} had it."
+    )
+
+
+def single(results: Results, examples: list[groups.Example]) -> list[str]:
+    """How sure the risk of one person is, as far as it comes from not knowing that person's twin."""
+    risks = results.risks.dropna(subset=["risk_low", "risk_high"])
+    if risks.empty:
+        return ["For the chosen model no interval of a single person's risk was worked out."]
+    width = risks["risk_high"] - risks["risk_low"]
+    low, middle, high = np.quantile(width, [0.05, 0.5, 0.95])
+    said = [
+        f"For half of the people the interval of their own risk is narrower than {number(100 * middle, 1)} "
+        "of 100, for half wider; "
+        f"in 9 of 10 people it is {interval(100 * low, 100 * high, 1)} of 100 wide."
+    ]
+    with_interval = [e for e in examples if is_known(e.risk_low, e.risk_high)]
+    if with_interval:
+        person = with_interval[len(with_interval) // 2]
+        said.append(
+            f"{person.label} below, for example, has a predicted risk of {of_100(person.risk)}; what is "
+            "not known of this "
+            f"person’s own body leaves room for {of_100_between(person.risk_low, person.risk_high)}."
+        )
+    said.append(
+        "This counts only what is unknown of the person (the spread of the fitted twin). What is unknown "
+        "of the risk model "
+        "comes on top and shows in the intervals of the groups above."
+    )
+    return said
+
+
+def changes(results: Results, courses: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    """For each intervention one sentence on what is different at the end of the simulated years."""
+    said = []
+    for scenario in results.scenario_names[1:]:
+        parts = []
+        for output, course in courses.items():
+            label, unit = wording.output(output)
+            last = course[course["year"] == course["year"].max()].set_index("scenario")
+            new, old = last.loc[scenario], last.loc["no_change"]
+            if abs(new["mean"] - old["mean"]) < groups.NOTABLE.get(output, 0.0):
+                continue
+            digits = 1 if abs(old["mean"]) < 30 else 0
+            parts.append(
+                f"{label} {number(new['mean'], digits)} {unit} ({interval(new['low'], new['high'], digits)}) "
+                f"instead of {number(old['mean'], digits)} ({interval(old['low'], old['high'], digits)})"
+            )
+        said.append(
+            (
+                results.scenario_title(scenario),
+                wording.listing(parts) or "nothing worth noting changes in the twins",
+            )
+        )
+    return said

@@ -1,0 +1,65 @@
+"""Simulate every person under every scenario, and turn what the twins say into features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config import Study
+from pipeline.runs import Stage
+from stages import main
+
+SCENARIOS = Path("configs/scenarios")
+
+
+def body(study: Study, folder: Path, stage: Stage) -> None:
+    """Read fits and draws, simulate, write features, their draws, their dictionary and yearly bands."""
+    import json
+
+    import pandas as pd
+
+    from pipeline.features import define, simulate_people
+    from pipeline.fitting import read_draws
+    from pipeline.schema import validate
+    from pipeline.twins import build_twins, read_scenarios
+
+    fitted = read_draws(stage.read(folder / "fit" / "draws.npz"), stage.read(folder / "fit" / "fits.parquet"))
+    scenarios = read_scenarios(SCENARIOS, study.twins.interventions)
+    twins = build_twins(study.twins.names, study.twins.mode)
+    features = define(study.twins.names, scenarios, study.twins.years)
+    simulated = simulate_people(
+        fitted,
+        twins,
+        scenarios,
+        features,
+        years=max(study.twins.years),
+        chunk=study.twins.chunk,
+        max_error=study.twins.max_error,
+    )
+    names = [f.name for f in features]
+    people, draws, _ = simulated.draws.shape
+    row = pd.DataFrame(simulated.draws.mean(axis=1), columns=names)
+    row.insert(0, "person_id", fitted.person_id)
+    validate(row, "features", "features").to_parquet(stage.path("features.parquet"), index=False)
+    spread = row.assign(**{n: simulated.draws[:, :, i].std(axis=1, ddof=1) for i, n in enumerate(names)})
+    spread.to_parquet(stage.path("features_sd.parquet"), index=False)
+    every = pd.DataFrame(simulated.draws.reshape(people * draws, -1), columns=names)
+    every.insert(0, "person_id", fitted.person_id.repeat(draws))
+    every.insert(1, "draw", list(range(draws)) * people)
+    every.to_parquet(stage.path("features_draws.parquet"), index=False)
+    simulated.bands.to_parquet(stage.path("trajectories.parquet"), index=False)
+    pd.DataFrame(features).rename(columns={"name": "feature"}).to_csv(stage.path("dictionary.csv"), index=False)
+    told = {name: s.model_dump(include={"title", "description", "source"}) for name, s in scenarios.items()}
+    stage.path("scenarios.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+    missing = fitted.table.drop_duplicates(["person_id", "twin"]).pivot(index="person_id", columns="twin", values="status")
+    status = {}
+    for twin, solved in simulated.status.items():
+        words = missing[twin].reindex(fitted.person_id).to_numpy(dtype=str)
+        words[words == "ok"] = solved[words == "ok"]
+        status[twin] = pd.Series(words).value_counts().to_dict()
+    flags = {words: int((share > 0.5).sum()) for words, share in simulated.flags.items()}
+    stage.note(simulated=people * draws * len(scenarios), status=status, flags=flags, solved_again=simulated.resolved)
+    print(f"{people} people x {draws} draws x {len(scenarios)} scenarios; solved again by Diffrax: {simulated.resolved}")
+
+
+if __name__ == "__main__":
+    main("features", __doc__, ("twins", "seed"), body)

@@ -1,0 +1,72 @@
+"""Cross-validate every model on every feature set, and refit it on everybody for use elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.config import Study
+from pipeline.runs import Stage
+from stages import main
+
+
+def train(study: Study, folder: Path, stage: Stage) -> None:
+    """Out-of-fold predictions, fitted models, and the columns they take."""
+    import pandas as pd
+
+    from pipeline import models
+    from pipeline.cohorts import baseline
+    from pipeline.schema import validate
+
+    def table(path: str, name: str) -> pd.DataFrame:
+        return validate(pd.read_parquet(stage.read(folder / path)), name, path)
+
+    people = table("cohort/people.parquet", "people")
+    observations = table("cohort/observations.parquet", "observations")
+    outcomes = table("cohort/outcomes.parquet", "outcomes")
+    with_twins = set(study.models.feature_sets) != {"routine"}
+    features = table("features/features.parquet", "features") if with_twins else None
+    known = study.known_variables()
+    matrix = models.assemble(
+        people,
+        outcomes,
+        baseline(people, observations, known),
+        features,
+        predictors=study.predictors,
+        known=known,
+        names=study.models.feature_sets,
+    )
+    draws = None
+    if features is not None:
+        long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
+        draws = models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
+
+    builders = {str(name): models.MODELS[name] for name in study.models.names}
+    settings = {"folds": study.models.folds, "repeats": study.models.repeats, "seed": study.seed}
+    predictions = models.out_of_fold(matrix, draws, builders, **settings, progress=True)
+    validate(predictions, "predictions", "predictions.parquet").to_parquet(stage.path("predictions.parquet"))
+
+    stage.path("models").mkdir()
+    for model, builder in builders.items():
+        for name, columns in matrix.sets.items():
+            estimator = models.refit(matrix, builder, name, seed=study.seed)
+            path = stage.path(f"models/{model}__{name}.skops")
+            models.save(estimator, path)
+            signature = models.describe(estimator, matrix.frame, columns)
+            path.with_suffix(".json").write_text(json.dumps(signature, indent=1) + "\n", encoding="utf-8")
+    ranged = predictions[(predictions["repeat"] == 0) & (predictions["feature_set"] != "routine")]
+    without = ranged.loc[ranged["risk_low"].isna(), "person_id"].nunique()
+    sets = {name: columns.describe() for name, columns in matrix.sets.items()}
+    stage.path("columns.json").write_text(json.dumps(sets, indent=1) + "\n", encoding="utf-8")
+    stage.note(
+        **settings,
+        people=len(matrix.event),
+        events=int(matrix.event.sum()),
+        without_outcome=len(people) - len(matrix.event),
+        absent_predictors=list(matrix.absent),
+        without_interval=without,
+    )
+
+
+if __name__ == "__main__":
+    main("train", __doc__, ("models", "predictors", "seed"), train)

@@ -1,0 +1,126 @@
+"""Resampling of groups, and intervals that say what they cannot."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from pipeline.evaluation import judge, resample
+from pipeline.runs import RunError
+
+
+def predictions(n: int = 400, repeats: int = 2, seed: int = 1) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    truth = draw.normal(-1, 1, n)
+    event = (draw.random(n) < 1 / (1 + np.exp(-truth))).astype(int)
+    tables = []
+    for name, noise in (("routine", 1.0), ("both", 0.3)):
+        for repeat in range(repeats):
+            risk = 1 / (1 + np.exp(-(truth + draw.normal(0, noise, n))))
+            ids = np.array([f"p{i:04d}" for i in range(n)])
+            rows = {"person_id": ids, "model": "logistic", "feature_set": name, "repeat": repeat}
+            tables.append(
+                pd.DataFrame({**rows, "event": event, "risk": risk}).sample(frac=1, random_state=seed)
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def alone(table: pd.DataFrame) -> pd.Series:
+    persons = table["person_id"].unique()
+    return pd.Series(persons, index=persons)
+
+
+SETTINGS = {"threshold": 0.3, "resamples": 300, "seed": 4}
+
+
+def test_groups_are_drawn_whole():
+    groups = np.array(["a", "a", "b", "c", "c", "c"])
+    drawn = resample(groups, draws=50, seed=1)
+    assert (drawn[:, 0] == drawn[:, 1]).all()
+    assert (drawn[:, 3] == drawn[:, 5]).all()
+    assert (drawn[:, [0, 2, 3]].sum(axis=1) == 3).all()
+    np.testing.assert_array_equal(drawn, resample(groups, draws=50, seed=1))
+
+
+def test_values_are_means_over_repeats_within_their_interval():
+    table = predictions()
+    judged = judge(table, alone(table), **SETTINGS)
+    rows = judged.metrics.set_index(["feature_set", "metric"])
+    areas = [
+        roc_auc_score(r["event"], r["risk"])
+        for _, r in table[table["feature_set"] == "both"].groupby("repeat")
+    ]
+    assert rows.loc[("both", "auroc"), "value"] == pytest.approx(np.mean(areas), abs=1e-12)
+    assert rows.loc[("both", "n"), "value"] == 400
+    inner = rows.dropna()
+    assert len(inner) == 2 * 7
+    assert ((inner["low"] < inner["value"]) & (inner["value"] < inner["high"])).all()
+    assert (judged.dropped, judged.reasons) == (0, [])
+
+
+def test_interval_agrees_with_the_formula_for_a_proportion():
+    """The Brier score of a constant risk of one half is a quarter; of risk 0 it is the share of events."""
+    event = np.repeat([1, 0], [100, 300])
+    ids = [f"p{i:04d}" for i in range(400)]
+    rows = {"person_id": ids, "model": "m", "feature_set": "routine", "repeat": 0}
+    table = pd.DataFrame({**rows, "event": event, "risk": 0.0})
+    judged = judge(table, alone(table), threshold=0.3, resamples=4000, seed=2).metrics.set_index("metric")
+    half = 1.96 * np.sqrt(0.25 * 0.75 / 400)
+    assert judged.loc["brier", "low"] == pytest.approx(0.25 - half, abs=0.005)
+    assert judged.loc["brier", "high"] == pytest.approx(0.25 + half, abs=0.005)
+
+
+def test_paired_differences_are_narrower_than_unpaired_ones():
+    table = predictions()
+    judged = judge(table, alone(table), **SETTINGS)
+    gap = judged.differences.set_index("metric").loc["auroc"]
+    wide = judged.metrics.set_index(["metric", "feature_set"]).loc["auroc"]
+    assert gap["difference"] == pytest.approx(wide.loc["both", "value"] - wide.loc["routine", "value"])
+    assert gap["low"] > 0
+    unpaired = np.hypot(*(wide["high"] - wide["low"]))
+    assert gap["high"] - gap["low"] < 0.8 * unpaired
+
+
+def test_people_kept_together_widen_the_interval():
+    table = predictions(200, repeats=1)
+    copies = pd.concat(
+        [table.assign(person_id=table["person_id"] + f"-{k}") for k in range(4)], ignore_index=True
+    )
+    groups = (
+        pd.Series(copies["person_id"].str[:5].to_numpy(), index=copies["person_id"]).groupby(level=0).first()
+    )
+    width = {}
+    for name, keep in (("grouped", groups), ("alone", alone(copies))):
+        row = judge(copies, keep, **SETTINGS).metrics.query("metric == 'auroc' and feature_set == 'both'")
+        width[name] = (row["high"] - row["low"]).item()
+    assert width["grouped"] == pytest.approx(2 * width["alone"], rel=0.3)
+
+
+def test_resamples_without_events_are_left_out_and_counted():
+    table = predictions(60, repeats=1)
+    table["event"] = (table["person_id"] <= "p0001").astype(int)
+    judged = judge(table, alone(table), **SETTINGS)
+    assert 10 < judged.dropped < 100  # (1 - 2/60)^60 = 13 % of 300
+    assert "resamples had no event" in judged.reasons[0]
+    assert judged.metrics.query("metric == 'auroc'")["low"].notna().all()
+
+
+def test_one_outcome_for_all_is_a_reason_not_a_crash():
+    table = predictions(30, repeats=1).assign(event=0)
+    judged = judge(table, alone(table), **SETTINGS)
+    assert judged.dropped == 300
+    assert "the same outcome" in judged.reasons[0]
+    assert (
+        judged.metrics.query("metric not in ['n', 'events']")[["value", "low", "high"]]
+        .isna()
+        .to_numpy()
+        .all()
+    )
+
+
+def test_a_missing_person_is_said_in_words():
+    table = predictions(30)
+    with pytest.raises(RunError, match="lacks people"):
+        judge(table.iloc[1:], alone(table), **SETTINGS)
+    with pytest.raises(RunError, match=r"1 people .* not in people.parquet"):
+        judge(table, alone(table).iloc[1:], **SETTINGS)

@@ -1,0 +1,138 @@
+"""Nothing of a test fold may be known to the model that predicts it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import roc_auc_score
+
+from pipeline.models import MODELS, FeatureSet, Matrix, out_of_fold, split
+from pipeline.runs import RunError
+from pipeline.schema import validate
+
+SETTINGS = {"folds": 4, "repeats": 2, "seed": 11}
+
+
+def make(people: int = 240, seed: int = 1) -> Matrix:
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"age": draw.normal(size=people), "twin": draw.normal(size=people)},
+        index=pd.Index([f"p{i:04d}" for i in range(people)], name="person_id"),
+    )
+    frame["sex"] = pd.array(draw.choice(["female", "male"], people), dtype="str")
+    event = (frame["age"] + frame["twin"] + draw.normal(size=people) > 0.5).to_numpy(dtype=np.int64)
+    groups = np.array([f"g{i // 2}" for i in range(people)], dtype=object)
+    sex = {"sex": ("female", "male")}
+    sets = {"routine": FeatureSet(("age",), sex, ()), "both": FeatureSet(("age", "twin"), sex, ("twin",))}
+    return Matrix(frame, event, groups, sets, ())
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Matrix:
+    return make()
+
+
+@pytest.fixture(scope="module")
+def draws(matrix: Matrix) -> np.ndarray:
+    noise = np.random.default_rng(2).normal(0, 0.3, (len(matrix.event), 16, 1))
+    return matrix.frame["twin"].to_numpy()[:, None, None] + noise
+
+
+def test_groups_stay_whole_and_folds_have_like_shares(matrix):
+    fold = split(matrix.event, matrix.groups, folds=4, seed=3)
+    assert pd.Series(fold).groupby(matrix.groups).nunique().max() == 1
+    shares = [matrix.event[fold == k].mean() for k in range(4)]
+    assert max(shares) - min(shares) < 0.05
+    assert not np.array_equal(fold, split(matrix.event, matrix.groups, folds=4, seed=4))
+
+
+def test_too_few_events_are_said_in_words():
+    event = np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    with pytest.raises(
+        RunError, match="2 people with the event in 2 groups are too few for 3 folds: lower folds"
+    ):
+        split(event, np.arange(8).astype(str), folds=3, seed=0)
+
+
+def test_predictions_keep_their_contract_and_find_the_signal(matrix, draws):
+    table = validate(out_of_fold(matrix, draws, MODELS, **SETTINGS, jobs=1), "predictions", "predictions")
+    assert len(table) == 2 * 2 * 2 * len(matrix.event)
+    for (model, name, repeat), rows in table.groupby(["model", "feature_set", "repeat"]):
+        assert rows["person_id"].is_unique
+        assert roc_auc_score(rows["event"], rows["risk"]) > (0.78 if name == "both" else 0.65), model
+        assert rows["risk_low"].notna().all() == (name == "both" and repeat == 0)
+    inside = table.dropna()
+    assert (inside["risk_low"] <= inside["risk_high"]).all()
+    assert inside["risk"].between(inside["risk_low"], inside["risk_high"]).mean() > 0.9
+
+
+def test_the_number_of_processes_changes_nothing(matrix, draws):
+    one = out_of_fold(matrix, draws, MODELS, **SETTINGS, jobs=1)
+    two = out_of_fold(matrix, draws, MODELS, **SETTINGS, jobs=2)
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_permuted_outcome_cannot_be_foretold(model):
+    matrix = make(1200)
+    matrix = matrix._replace(event=np.random.default_rng(8).permutation(matrix.event))
+    table = out_of_fold(matrix, None, {model: MODELS[model]}, **SETTINGS, jobs=1)
+    areas = [
+        roc_auc_score(rows["event"], rows["risk"]) for _, rows in table.groupby(["feature_set", "repeat"])
+    ]
+    assert abs(np.mean(areas) - 0.5) < 0.04
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_test_fold_does_not_inform_its_own_model(matrix, model):
+    """An absurd value of one person changes the risks of other folds, never of those in the same fold."""
+    spoiled = matrix._replace(frame=matrix.frame.copy())
+    spoiled.frame.loc["p0007", ["age", "twin"]] = 1e6, np.nan
+    honest, changed = (
+        out_of_fold(m, None, {model: MODELS[model]}, **SETTINGS, jobs=1) for m in (matrix, spoiled)
+    )
+    own = honest.loc[honest["person_id"] == "p0007"].set_index(["feature_set", "repeat"])["fold"]
+    same = (
+        honest["fold"].to_numpy() == own.loc[list(zip(honest["feature_set"], honest["repeat"], strict=True))]
+    )
+    others = honest["person_id"].to_numpy() != "p0007"
+    equal = honest["risk"].to_numpy() == changed["risk"].to_numpy()
+    assert equal[same.to_numpy() & others].all()
+    assert not equal[~same.to_numpy()].all()
+
+
+def test_a_model_never_sees_the_people_it_predicts(matrix):
+    seen: list[tuple[set, set]] = []
+
+    class Witness(DummyClassifier):
+        def fit(self, X, y):
+            self.fitted, self.feature_names_in_ = set(X.index), np.array(X.columns, dtype=object)
+            return super().fit(X, y)
+
+        def predict_proba(self, X):
+            seen.append((self.fitted, set(X.index)))
+            return super().predict_proba(X)
+
+    out_of_fold(matrix, None, {"witness": lambda *_: Witness()}, **SETTINGS, jobs=1)
+    group = dict(zip(matrix.frame.index, matrix.groups, strict=True))
+    assert len(seen) == 2 * 2 * 4
+    for fitted, predicted in seen:
+        assert len(fitted | predicted) == len(matrix.event)
+        assert not {group[p] for p in fitted} & {group[p] for p in predicted}
+
+
+def test_a_person_whose_twin_failed_has_a_risk_but_no_range(matrix, draws):
+    failed = draws.copy()
+    failed[5] = np.nan
+    table = out_of_fold(matrix, failed, {"logistic": MODELS["logistic"]}, folds=4, repeats=1, seed=1, jobs=1)
+    rows = table[table["feature_set"] == "both"].reset_index(drop=True)
+    assert list(np.flatnonzero(rows["risk_low"].isna())) == [5]
+    assert rows["risk"].notna().all()
+
+
+def test_a_feature_set_without_any_value_is_refused(matrix):
+    empty = matrix._replace(
+        frame=matrix.frame.assign(twin=np.nan), sets={"mechanistic": FeatureSet(("twin",), {}, ("twin",))}
+    )
+    with pytest.raises(RunError, match="has a value for anyone"):
+        out_of_fold(empty, None, MODELS, **SETTINGS, jobs=1)

@@ -1,0 +1,205 @@
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.reports import groups, render
+from tests.reports.conftest import CONFIG, make_study, write_study
+
+SECTIONS = ["brief", "people", "good", "mechanism", "strata", "single", "examples", "limits", "provenance"]
+VOID = {"meta", "br", "link", "img", "hr"}
+HOSTILE = '<script>alert("x")</script> & $\\frac{1}{2}$'
+
+
+class Outline(HTMLParser):
+    """Ids, references, headings and whether tags close in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.ids, self.loaded, self.named, self.headings, self.stack = [], [], [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.named += found.get("aria-labelledby", "").split()
+        self.loaded += [found[k] for k in ("src", "href", "xlink:href", "data", "poster") if found.get(k)]
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.stack.pop()
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+
+def words(html):
+    """The text of a page as a reader sees it, spaces evened."""
+    html = html.replace("\u202f", "")
+    body = re.sub(r"<(style|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
+
+
+def test_every_section_stands_in_order(page):
+    places = [page.index(f'<section id="{name}"') for name in SECTIONS]
+    assert places == sorted(places)
+    assert page.index("Not a medical device") < page.index('id="brief"')
+    assert page.rindex("Not a medical device") > page.index('id="provenance"')
+
+
+def test_page_is_well_formed_and_ids_are_unique(page):
+    outline = Outline(page)
+    assert outline.stack == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert set(outline.named) <= set(outline.ids)
+    assert outline.headings[0] == 1
+    assert outline.headings.count(1) == 1
+    assert all(b - a <= 1 for a, b in zip(outline.headings[:-1], outline.headings[1:], strict=True))
+
+
+def test_nothing_is_loaded_and_local_links_lead_somewhere(page):
+    outline = Outline(page)
+    outside = [link for link in outline.loaded if not link.startswith("#")]
+    assert outside == ["../cohort/quality.html"]
+    assert {link[1:] for link in outline.loaded if link.startswith("#")} <= set(outline.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(outline.ids)
+    assert not re.search(r"@import|<script|<link|url\((?!#)", page)
+    assert len(page.encode()) < 2_000_000
+
+
+def test_nobody_is_named(page, results):
+    assert "secret-" not in page
+    for value in results.people["weight_kg"].dropna().head(200):
+        assert repr(value) not in page
+
+
+def test_calibration_comes_in_words_first(page):
+    text = words(page)
+    assert text.index("How well predicted matches observed") < text.index("calibration slope")
+    assert not re.search(r"\b1 in \d", text)
+
+
+def test_numbers_of_the_flow_add_up(page):
+    text = words(page)
+    flow = re.search(r"From the source(.*?)Could a twin", text)[1]
+    start = int(re.search(r"(\d+) people in the source file", flow)[1])
+    for removed, left in re.findall(r"(\d+) left out (\d+) people", flow):
+        start -= int(removed)
+        assert start == int(left)
+    assert start == 1200
+
+
+def test_failed_fits_are_counted_in_words(page, results):
+    missing = int(results.people["weight_kg"].isna().sum())
+    assert f"Not fitted: {missing} :" in words(page)
+    assert f"{missing}: not recorded: body weight" in words(page)
+
+
+def test_small_bands_are_withheld_and_cannot_be_worked_out(build):
+    results = build(n=60, seed=3)
+    bands = groups.make_bands(results)
+    secret = [band for band in bands if band.n and not band.shown]
+    assert secret
+    assert len(secret) != 1
+    html = render(results).html
+    assert "fewer than 10" in words(html)
+    for i, band in enumerate(bands):
+        assert (f'id="band-{i + 1}-title"' in html) == band.shown
+    assert f"({int(results.risks['event'].sum())} of 60)" not in words(html)
+
+
+def test_hostile_names_stay_text(build):
+    study = make_study(title=HOSTILE, question=HOSTILE, caution=HOSTILE, population=HOSTILE)
+    study = study.model_copy(update={"outcome": study.outcome.model_copy(update={"label": HOSTILE})})
+    results = build(study, n=300)
+    evil = {name: {"title": HOSTILE, "description": HOSTILE, "source": HOSTILE} for name in results.scenarios}
+    table = results.trajectories.replace({"output": {"sbp_mmhg": HOSTILE}})
+    report = study.report.model_copy(update={"outputs": ("weight_kg", HOSTILE)})
+    study = study.model_copy(update={"report": report})
+    html = render(replace(results, study=study, scenarios=evil, trajectories=table)).html
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert Outline(html).stack == []
+
+
+def test_caution_stands_at_the_top(build):
+    html = render(build(make_study(caution="Causes may be consequences."), n=200)).html
+    assert html.index("Causes may be consequences.") < html.index('id="brief"')
+
+
+def test_twenty_people_give_a_report_that_says_so(build):
+    text = words(render(build(n=20, seed=2)).html)
+    assert "fewer than 10" in text
+    assert "Nobody is in this group" in text or "too few" in text
+
+
+def test_no_fit_gives_a_report_that_says_so(build):
+    results = build(n=200)
+    fits = results.fits.assign(status="did not settle", mode=np.nan, basis="none")
+    manifests = {**results.manifests, "features": {**results.manifests["features"], "facts": {}}}
+    empty = replace(results, fits=fits, trajectories=results.trajectories.head(0), manifests=manifests)
+    text = words(render(empty).html)
+    assert "No twin could be fitted to anybody" in text
+    assert "There is nobody to show" in text
+    assert "nothing can be said of what would follow" in text
+
+
+def test_missing_metrics_are_not_known(build):
+    results = build(n=200)
+    blank = {"value": np.nan, "low": np.nan, "high": np.nan}
+    differences = results.differences.assign(difference=np.nan, low=np.nan, high=np.nan)
+    curve = results.decision.assign(net_benefit=np.nan, treat_all=np.nan)
+    calibration = results.calibration.assign(observed=np.nan, low=np.nan, high=np.nan)
+    metrics = results.metrics.assign(**blank)
+    gaps = replace(results, metrics=metrics, differences=differences, decision=curve, calibration=calibration)
+    text = words(render(gaps).html)
+    assert "not known" in text
+    assert "could not be measured" in text
+    assert "nan" not in text.lower().split()
+
+
+def test_single_model_cannot_say_what_mechanism_adds(build):
+    study = make_study()
+    models = study.models.model_copy(update={"names": ("logistic",), "feature_sets": ("both",)})
+    text = words(render(build(study.model_copy(update={"models": models}), n=200)).html)
+    assert "did not compare models with and without twins" in text
+
+
+def test_empty_band_is_said(build):
+    study = make_study()
+    report = study.report.model_copy(update={"bands": (0.15, 0.25, 0.9999)})
+    text = words(render(build(study.model_copy(update={"report": report}), n=300)).html)
+    assert "Nobody is in this group" in text
+
+
+def test_example_people_start_at_round_values(results):
+    for example in groups.choose_examples(results, groups.make_bands(results)):
+        for output, step in (("weight_kg", 5), ("sbp_mmhg", 5)):
+            rows = groups.blur(results, example.person_id, output)
+            start = rows.loc[rows["scenario"] == "no_change", "mean"].iloc[0]
+            assert start % step == pytest.approx(0, abs=1e-9) or start % step == pytest.approx(step)
+
+
+def test_same_tables_give_the_same_page(results, page):
+    assert render(results).html == page
+
+
+def test_stage_writes_report_and_figures(tmp_path):
+    write_study(tmp_path / CONFIG.stem, make_study(), n=300)
+    command = [sys.executable, "-m", "stages.report", str(CONFIG), "--runs", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=CONFIG.parents[1], check=False)
+    assert done.returncode == 0, done.stderr
+    report = tmp_path / CONFIG.stem / "report"
+    assert Path(report / "report.html").is_file()
+    assert (report / "figures" / "calibration.svg").read_text(encoding="utf-8").startswith("<?xml")
+    assert str(report / "report.html") in done.stdout
