@@ -131,6 +131,7 @@ class Models(Strict):
     feature_sets: tuple[Literal["routine", "mechanistic", "both"], ...] = ("routine", "mechanistic", "both")
     folds: int = Field(5, ge=2, le=20)
     repeats: int = Field(3, ge=1, le=50)
+    train_draws: int = Field(8, ge=1, le=1024)       # of each person's draws that a model learns from
 
 
 class Evaluation(Strict):

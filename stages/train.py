@@ -42,14 +42,15 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
         draws = models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
 
     builders = {str(name): models.MODELS[name] for name in study.models.names}
-    settings = {"folds": study.models.folds, "repeats": study.models.repeats, "seed": study.seed}
+    learning = {"seed": study.seed, "train_draws": study.models.train_draws}
+    settings = {"folds": study.models.folds, "repeats": study.models.repeats, **learning}
     predictions = models.out_of_fold(matrix, draws, builders, **settings, progress=True)
     validate(predictions, "predictions", "predictions.parquet").to_parquet(stage.path("predictions.parquet"))
 
     stage.path("models").mkdir()
     for model, builder in builders.items():
         for name, columns in matrix.sets.items():
-            estimator = models.refit(matrix, builder, name, seed=study.seed)
+            estimator = models.refit(matrix, draws, builder, name, **learning)
             path = stage.path(f"models/{model}__{name}.skops")
             models.save(estimator, path)
             signature = models.describe(estimator, matrix.frame, columns)
@@ -69,4 +70,4 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("train", __doc__, ("models", "predictors", "seed"), train)
+    main("train", __doc__, ("models", "predictors", "seed", "variables"), train)

@@ -1,7 +1,7 @@
 """Feature table -> risk. One file a model family; every one is a plain scikit-learn estimator.
 
-A builder takes a seed, the number columns and the levels of each category column, and gives an unfitted
-estimator whose input is a data frame with those columns.
+A builder takes a seed, the number columns, the levels of each category column and how many rows each person
+has, and gives an unfitted pipeline, with the classifier as its step `risk`, that takes a frame of those columns.
 """
 
 from pipeline.models.boosting import boosting

@@ -12,7 +12,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 
-def boosting(seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Pipeline:
+def boosting(
+    seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]], rows_per_person: int = 1
+) -> Pipeline:
     """Shallow boosted trees: interactions and bends that a straight line cannot follow.
 
     Missing values, and levels never declared, go to the side of each split that lowers the loss. With fewer
@@ -35,7 +37,7 @@ def boosting(seed: int, numbers: Sequence[str], categories: Mapping[str, Sequenc
     trees = HistGradientBoostingClassifier(
         learning_rate=0.04,
         max_leaf_nodes=8,
-        min_samples_leaf=30,
+        min_samples_leaf=30 * rows_per_person,
         l2_regularization=5.0,
         max_iter=120,
         early_stopping=False,   # by default it would hold out rows of cohorts above 10 000 people

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from pipeline.models.matrix import FeatureSet, Matrix
 from pipeline.runs import RunError
 
-Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]]], Any]
+Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]], int], Any]
 
 INTERVAL = (0.025, 0.975)
 ROWS = 100_000   # of draws put through a model at once; bounds memory, not the result
@@ -54,14 +54,17 @@ def out_of_fold(
     folds: int,
     repeats: int,
     seed: int,
+    train_draws: int,
     jobs: int = 2,
     progress: bool = False,
 ) -> pd.DataFrame:
     """The risk of each person by models fitted without their fold: a row a model, set, repeat, person.
 
-    In repeat 0, sets with twin features also get the 95 % range of the risk over the person's draws. It is
-    missing for a person with a failed twin: no draws, or a feature that others have and all of theirs lack.
-    The values do not depend on `jobs`.
+    Sets with twin features learn from `train_draws` draws a person, each a row with its share of the person's
+    weight, as multiple imputation does: a model that has only seen means would take a draw's deviation for a
+    difference between people, and give ranges far too wide. The risk is the mean over all draws, the range
+    their 95 %. The range is missing for a person with a failed twin: no draws, or a feature that others have
+    and all of theirs lack. The values do not depend on `jobs`.
     """
     fold_of = [split(matrix.event, matrix.groups, folds=folds, seed=seed + r) for r in range(repeats)]
     tasks = list(product(builders, matrix.sets, range(repeats)))
@@ -73,7 +76,8 @@ def out_of_fold(
                 matrix.event,
                 fold_of[repeat],
                 matrix.sets[name],
-                draws if repeat == 0 and matrix.sets[name].mechanistic else None,
+                draws if matrix.sets[name].mechanistic else None,
+                train_draws,
                 seed,
             )
             for model, name, repeat in tasks
@@ -102,26 +106,68 @@ def out_of_fold(
 def fit(
     builder: Builder,
     frame: pd.DataFrame,
-    event: Int[np.ndarray, " people"],
+    event: Int[np.ndarray, " rows"],
     columns: FeatureSet,
     *,
     seed: int,
+    rows_per_person: int = 1,
 ) -> Any:
-    """A model fitted to these people; its `feature_names_in_` are the columns it uses.
+    """A model fitted to these rows; its `feature_names_in_` are the columns it uses.
 
-    A column that none of them has teaches nothing and is left out.
+    A person's rows share the weight of one. A column that nobody has teaches nothing and is left out.
     """
     known = [name for name in columns.columns if frame[name].notna().any()]
     if not known:
         raise RunError("no column of a feature set has a value for anyone: see the quality report")
     numbers = [name for name in columns.numbers if name in known]
     categories = {name: levels for name, levels in columns.categories.items() if name in known}
-    return builder(seed, numbers, categories).fit(frame[known], event)
+    weight = np.full(len(event), 1.0 / rows_per_person)
+    return builder(seed, numbers, categories, rows_per_person).fit(frame[known], event, risk__sample_weight=weight)
 
 
-def refit(matrix: Matrix, builder: Builder, name: str, *, seed: int) -> Any:
+def refit(
+    matrix: Matrix,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    builder: Builder,
+    name: str,
+    *,
+    seed: int,
+    train_draws: int,
+) -> Any:
     """The model of one feature set fitted to everybody, for use outside the cohort."""
-    return fit(builder, matrix.frame, matrix.event, matrix.sets[name], seed=seed)
+    columns = matrix.sets[name]
+    everybody = np.arange(len(matrix.event))
+    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, everybody, train_draws, seed)
+
+
+def _fit_people(
+    builder: Builder,
+    frame: pd.DataFrame,
+    event: Int[np.ndarray, " people"],
+    columns: FeatureSet,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    train: Int[np.ndarray, " some"],
+    train_draws: int,
+    seed: int,
+) -> Any:
+    if draws is None or not columns.mechanistic:
+        return fit(builder, frame[columns.columns].iloc[train], event[train], columns, seed=seed)
+    few = draws[:, :train_draws]
+    rows = _drawn(frame, columns, few, train)
+    outcome = np.repeat(event[train], few.shape[1])
+    return fit(builder, rows, outcome, columns, seed=seed, rows_per_person=few.shape[1])
+
+
+def _drawn(
+    frame: pd.DataFrame,
+    columns: FeatureSet,
+    draws: Float[np.ndarray, "people draws features"],
+    some: Int[np.ndarray, " some"],
+) -> pd.DataFrame:
+    """A row for each draw of some people: their routine variables beside the drawn twin features."""
+    rows = frame[columns.columns].iloc[np.repeat(some, draws.shape[1])].reset_index(drop=True)
+    rows[list(columns.mechanistic)] = draws[some].reshape(len(rows), -1)
+    return rows
 
 
 def _predict(
@@ -131,36 +177,24 @@ def _predict(
     fold: Int[np.ndarray, " people"],
     columns: FeatureSet,
     draws: Float[np.ndarray, "people draws features"] | None,
+    train_draws: int,
     seed: int,
 ) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
     risk, low, high = (np.full(len(event), np.nan) for _ in range(3))
     for number in np.unique(fold):
-        test = np.flatnonzero(fold == number)
-        estimator = fit(builder, frame.iloc[fold != number], event[fold != number], columns, seed=seed)
-        risk[test] = estimator.predict_proba(frame[estimator.feature_names_in_].iloc[test])[:, 1]
-        if draws is not None:
-            low[test], high[test] = _range(estimator, frame, columns, draws, test)
+        test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed)
+        if draws is None:
+            risk[test] = estimator.predict_proba(frame[estimator.feature_names_in_].iloc[test])[:, 1]
+            continue
+        count = draws.shape[1]
+        for some in np.array_split(test, 1 + len(test) * count // ROWS):
+            rows = _drawn(frame, columns, draws, some)
+            each = estimator.predict_proba(rows[estimator.feature_names_in_])[:, 1].reshape(len(some), count)
+            risk[some] = each.mean(axis=1)
+            low[some], high[some] = np.quantile(each, INTERVAL, axis=1)
     if draws is not None:
         lacks = np.isnan(draws).all(axis=1)
         failed = (lacks & ~lacks.all(axis=0)).any(axis=1) | lacks.all(axis=1)
         low[failed] = high[failed] = np.nan
     return risk, low, high
-
-
-def _range(
-    estimator: Any,
-    frame: pd.DataFrame,
-    columns: FeatureSet,
-    draws: Float[np.ndarray, "people draws features"],
-    test: Int[np.ndarray, " some"],
-) -> Float[np.ndarray, "2 some"]:
-    """The 2.5 % and 97.5 % quantiles of each test person's risk over the draws of their twins."""
-    count = draws.shape[1]
-    ranges = []
-    for start in range(0, len(test), max(1, ROWS // count)):
-        some = test[start : start + max(1, ROWS // count)]
-        rows = frame.iloc[np.repeat(some, count)].reset_index(drop=True)
-        rows[list(columns.mechanistic)] = draws[some].reshape(len(rows), -1)
-        risk = estimator.predict_proba(rows[estimator.feature_names_in_])[:, 1].reshape(len(some), count)
-        ranges.append(np.quantile(risk, INTERVAL, axis=1))
-    return np.concatenate(ranges, axis=1)

@@ -13,11 +13,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 MISSING = "missing"   # level that an unknown category becomes; an indicator of its own
 
 
-def logistic(seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Pipeline:
+def logistic(
+    seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]], rows_per_person: int = 1
+) -> Pipeline:
     """Ridge logistic regression (C = 1): the model every other one has to beat.
 
     Numbers: median of the training fold where missing, plus an indicator. Categories: one column a level and
     one for missing; a level never declared is zero in all of them. All columns are then standardised.
+    `rows_per_person` changes nothing: the rows' weights already sum to one a person.
     """
     steps = []
     if numbers:

@@ -83,6 +83,14 @@ def twins(results: Results) -> list[dict[str, Any]]:
     return rows
 
 
+def warnings(results: Results) -> list[str]:
+    """Values out of the ordinary in most simulations of a person, with how many people it concerns."""
+    minimum = results.study.report.min_count
+    flags = results.manifests["features"].get("facts", {}).get("flags", {})
+    raised = sorted(((words, int(n)) for words, n in flags.items() if n), key=lambda item: -item[1])
+    return [f"{wording.count(n, minimum)} people: {words}" for words, n in raised]
+
+
 def _status(fits: pd.DataFrame) -> dict[str, dict[str, int]]:
     each = fits.drop_duplicates(["person_id", "twin"])
     counts = each.groupby(["twin", "status"]).size()
@@ -112,6 +120,11 @@ def limits(results: Results) -> list[str]:
         said.append(
             "In the twin blood pressure does not respond to weight: losing weight may lower it more than "
             "is shown here."
+        )
+    if warnings(results):
+        said.append(
+            "For some people the twins went further than a body can: "
+            f"{wording.listing(warnings(results))}. What the twins say of them should not be relied on."
         )
     said.append(
         "Changes under the interventions are what the twins say would follow if they were kept up for the "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.reports import groups, wording
 from pipeline.reports.results import Results
-from pipeline.reports.wording import interval, is_known, number, of_100, of_100_between
+from pipeline.reports.wording import interval, is_known, number, of_100, of_100_between, within
 
 # metric, its name for a reader, the name in the literature, how to read it, digits, factor
 MEASURES = (
@@ -29,6 +29,7 @@ MEASURES = (
      "People rightly acted upon, less those acted upon in vain weighted by how little that harms; acting on "
      "nobody gives 0.", 1, 100),
 )  # fmt: skip
+WIDE = 0.3    # an interval wider than 30 of 100 spans from low to high risk
 COMPARED = {"both": "routine data and twins", "mechanistic": "twins alone"}
 
 
@@ -39,7 +40,8 @@ def metric(results: Results, name: str) -> tuple[float, float, float]:
 
 def agreement(results: Results) -> str:
     """Whether the risks of the chosen model match what was observed, in spread and in level."""
-    return wording.agreement(metric(results, "calibration_slope"), metric(results, "calibration_in_the_large"))
+    slope, in_the_large = "calibration_slope", "calibration_in_the_large"
+    return wording.agreement(metric(results, slope), metric(results, in_the_large))
 
 
 def chosen(results: Results) -> str:
@@ -71,7 +73,7 @@ def _who(results: Results, bands: list[groups.Band], label: str) -> str:
     text = (
         f"The outcome ({label}) was found in {found}"
         if found
-        else f"Too few people (or all but too few) had {label} to be counted here"
+        else f"Too few people (or all but too few) had {label} to count"
     )
     usable = [band for band in bands if band.shown]
     if len(usable) < 2:
@@ -109,9 +111,9 @@ def _help(results: Results, bands: list[groups.Band]) -> str:
             f"“{results.scenario_title(scenario)}”"
         )
     return (
-        f"In the {usable[-1].name.lower()} group the twins’ largest falls after "
-        f"{number(last_year(results))} years are "
-        f"{wording.listing(parts)}; brackets hold 95 of 100 people, and it is what a model says, not proof."
+        f"If kept up for {number(last_year(results))} years, the twins’ largest falls in the "
+        f"{usable[-1].name.lower()} group are {wording.listing(parts)}; brackets hold "
+        "95 of 100 people, and it is what a model says, not proof."
     )
 
 
@@ -211,6 +213,12 @@ def single(results: Results, examples: list[groups.Example]) -> list[str]:
         "of 100, for half wider; "
         f"in 9 of 10 people it is {interval(100 * low, 100 * high, 1)} of 100 wide."
     ]
+    if middle > WIDE:
+        said.insert(
+            0,
+            "Hardly at all: what is not known of a person’s own body leaves room for almost any risk, so the "
+            "numbers here describe groups, not single people.",
+        )
     with_interval = [e for e in examples if is_known(e.risk_low, e.risk_high)]
     if with_interval:
         person = with_interval[len(with_interval) // 2]
@@ -240,8 +248,8 @@ def changes(results: Results, courses: dict[str, pd.DataFrame]) -> list[tuple[st
                 continue
             digits = 1 if abs(old["mean"]) < 30 else 0
             parts.append(
-                f"{label} {number(new['mean'], digits)} {unit} ({interval(new['low'], new['high'], digits)}) "
-                f"instead of {number(old['mean'], digits)} ({interval(old['low'], old['high'], digits)})"
+                f"{label} {number(new['mean'], digits)} {unit}{within(new['low'], new['high'], digits)} "
+                f"instead of {number(old['mean'], digits)}{within(old['low'], old['high'], digits)}"
             )
         said.append(
             (

@@ -39,6 +39,7 @@ def render(results: Results) -> Report:
         "brief": sections.brief(results, bands),
         "people": background.population(results, bands),
         "twins": background.twins(results),
+        "warnings": background.warnings(results),
         "calibration": keep(_calibration(results)),
         "calibration_sentence": sections.agreement(results),
         "level_sentence": sections.level(results, bands),

@@ -30,6 +30,7 @@ OUTPUTS = {
     "fat_mass_kg": ("fat mass", "kg"),
     "bmi_kg_m2": ("body mass index", "kg/m²"),
 }
+DESCRIBED = {"height_cm": "height", "weight_kg": "weight"}
 Answer = Literal["yes", "no", "cannot tell"]
 
 
@@ -65,6 +66,12 @@ def interval(low: float, high: float, digits: int = 0, sign: bool = False) -> st
         return "interval not known"
     word = signed if sign else number
     return f"{word(low, digits)} to {word(high, digits)}"
+
+
+def within(low: float, high: float, digits: int = 0) -> str:
+    """The interval in brackets after a number; nothing where both ends round to the same."""
+    same = is_known(low, high) and number(low, digits) == number(high, digits)
+    return "" if same else f" ({interval(low, high, digits)})"
 
 
 def count(value: int, minimum: int) -> str:
@@ -125,11 +132,13 @@ def output(name: str) -> tuple[str, str]:
 
 
 def reason(status: str, known: Mapping[str, Variable]) -> str:
-    """Why a twin could not be fitted, in words: "missing weight_kg" -> "not recorded: body weight"."""
+    """Why a twin could not be fitted, in words: "missing weight_kg" -> "body weight not recorded"."""
+    if status == "missing pdff_percent":
+        return "too little known to estimate liver fat"
     head, _, rest = status.partition(" ")
     names = [part.strip() for part in rest.replace(" and ", ",").split(",")]
     if head == "missing" and all(name in known for name in names):
-        return "not recorded: " + listing([known[name].description.lower() for name in names])
+        return listing([DESCRIBED.get(n, known[n].description.lower()) for n in names]) + " not recorded"
     for name in sorted(known, key=len, reverse=True):
         status = status.replace(name, known[name].description.lower()) if "_" in name else status
     return status.replace("_", " ")
@@ -155,10 +164,11 @@ def agreement(slope: tuple[float, float, float], level: tuple[float, float, floa
     faults = []
     if level[1] > 0 or level[2] < 0:
         faults.append("too low on average" if level[1] > 0 else "too high on average")
+    little = "a little " if 0.8 <= slope[0] <= 1.25 else ""
     if slope[2] < 1:
-        faults.append("too extreme (high ones too high, low ones too low)")
+        faults.append(f"{little}too extreme, high ones too high and low ones too low")
     if slope[1] > 1:
-        faults.append("too timid (high ones too low, low ones too high)")
+        faults.append(f"{little}too timid, high ones too low and low ones too high")
     shown = f"(slope {number(slope[0], 2)}, 95 % interval {interval(slope[1], slope[2], 2)}; 1 is ideal)"
     if faults:
         return f"Predicted risks are {listing(faults)} {shown}."
@@ -177,7 +187,9 @@ def mechanism(difference: float, low: float, high: float, added: str = "adding t
             "cannot tell", f"It cannot be told whether {added} helps: the difference could not be measured."
         )
     word = "more" if difference >= 0 else "fewer"
-    size = f"{number(abs(100 * difference), 1)} {word} of 100 pairs in the right order"
+    many = number(abs(100 * difference), 1)
+    size = "as many" if many == "0.0" else f"{many} {word}"
+    size += " of 100 pairs in the right order"
     shown = f"{size} (95 % interval {interval(100 * low, 100 * high, 1, sign=True)})"
     if high < 0:
         return Verdict("no", f"No: {added} made it worse, with {shown}.")

@@ -102,7 +102,23 @@ def test_numbers_of_the_flow_add_up(page):
 def test_failed_fits_are_counted_in_words(page, results):
     missing = int(results.people["weight_kg"].isna().sum())
     assert f"Not fitted: {missing} :" in words(page)
-    assert f"{missing}: not recorded: body weight" in words(page)
+    assert f"{missing}: weight not recorded" in words(page)
+
+
+def test_values_out_of_the_ordinary_are_counted(build):
+    results = build(n=200)
+    facts = {"flags": {"BMI below 15": 57, "body fat below 3 %": 2, "intake below 500 kcal/d": 0}}
+    manifests = {**results.manifests, "features": {**results.manifests["features"], "facts": facts}}
+    text = words(render(replace(results, manifests=manifests)).html)
+    assert "57 people: BMI below 15" in text
+    assert "fewer than 10 people: body fat below 3 %" in text
+    assert "intake below" not in text
+
+
+def test_wide_personal_intervals_are_said(build):
+    results = build(n=200)
+    wide = results.predictions.assign(risk_low=0.05, risk_high=0.95)
+    assert "Hardly at all" in words(render(replace(results, predictions=wide)).html)
 
 
 def test_small_bands_are_withheld_and_cannot_be_worked_out(build):

@@ -44,6 +44,7 @@ def test_a_band_is_named_by_its_rule(edges, words):
         ((0.004, 0.001, 0.008), "yes", "too small to matter"),
         ((0.02, 0.001, 0.03), "yes", "perhaps too little"),
         ((0.001, -0.004, 0.006), "no", "is ruled out"),
+        ((0.0001, -0.002, 0.003), "no", "puts as many of 100 pairs in the right order"),
         ((-0.03, -0.05, -0.01), "no", "made it worse"),
         ((0.01, -0.01, 0.03), "cannot tell", "Cannot tell"),
         ((NAN, NAN, NAN), "cannot tell", "could not be measured"),
@@ -71,9 +72,9 @@ def test_risks_off_on_average_never_match():
 
 
 def test_reasons_name_variables_in_words():
-    assert wording.reason("missing weight_kg", variables()) == "not recorded: body weight"
+    assert wording.reason("missing weight_kg", variables()) == "weight not recorded"
     words = wording.reason("missing weight_kg, sbp_mmhg", variables())
-    assert words == "not recorded: body weight and systolic blood pressure"
+    assert words == "weight and systolic blood pressure not recorded"
     assert "_" not in wording.reason("did_not converge for pdff_percent", variables())
 
 
