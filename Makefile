@@ -85,7 +85,7 @@ $(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha25
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(OUT)/evaluate/outputs.sha256 stages/report.py $(call code,pipeline/reports)
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py

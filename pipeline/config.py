@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.schema import Variable, variables
 
@@ -131,7 +139,7 @@ class Models(Strict):
     feature_sets: tuple[Literal["routine", "mechanistic", "both"], ...] = ("routine", "mechanistic", "both")
     folds: int = Field(5, ge=2, le=20)
     repeats: int = Field(3, ge=1, le=50)
-    train_draws: int = Field(8, ge=1, le=1024)       # of each person's draws that a model learns from
+    train_draws: int = Field(4, ge=1, le=1024)       # of each person's draws that a model learns from
 
 
 class Evaluation(Strict):
@@ -202,7 +210,8 @@ class Study(Strict):
                     raise ValueError(f"{rule.variable} is never {level!r}; it is {known[rule.variable].allowed()}")
         outcome_sources = {r.variable for r in self.outcome.any_of} & set(self.predictors)
         if outcome_sources:
-            raise ValueError(f"predictors: {', '.join(sorted(outcome_sources))} defines the outcome and must not predict it")
+            told = ", ".join(sorted(outcome_sources))
+            raise ValueError(f"predictors: {told} defines the outcome and must not predict it")
         return self
 
 
@@ -281,4 +290,6 @@ def _suggest(name: str, known: Mapping[str, Any]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else "; see pipeline/variables.csv, or declare it under [variables]"
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return "; see pipeline/variables.csv, or declare it under [variables]"

@@ -71,7 +71,6 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
 
     person = pa.Column(str, nullable=False)
     probability = pa.Check.in_range(0, 1)
-    open_table = {"strict": False, "coerce": False}
     return {
         "people": pa.DataFrameSchema(
             {
@@ -80,7 +79,6 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
                 "age_years": pa.Column(float, pa.Check.in_range(0, 120)),
                 "sex": pa.Column(str, pa.Check.isin(["female", "male"])),
             },
-            **open_table,
         ),
         "observations": pa.DataFrameSchema(
             {
@@ -116,7 +114,7 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
             },
             strict=True,
         ),
-        "features": pa.DataFrameSchema({"person_id": pa.Column(str, nullable=False, unique=True)}, **open_table),
+        "features": pa.DataFrameSchema({"person_id": pa.Column(str, nullable=False, unique=True)}),
         "predictions": pa.DataFrameSchema(
             {
                 "person_id": person,

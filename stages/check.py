@@ -20,7 +20,8 @@ SECTIONS = {
     "features": {"twins", "seed"},
     "train": {"models", "predictors", "seed", "variables"},
     "evaluate": {"evaluation", "report", "seed"},
-    "report": {"title", "question", "population", "horizon", "caution", "evaluation", "report", "outcome", "twins"},
+    "report": {"title", "question", "population", "horizon", "caution"}
+    | {"evaluation", "report", "outcome", "twins", "models", "seed"},
     "track": {"title"},
 }
 

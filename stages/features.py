@@ -47,18 +47,21 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     every.insert(1, "draw", list(range(draws)) * people)
     every.to_parquet(stage.path("features_draws.parquet"), index=False)
     simulated.bands.to_parquet(stage.path("trajectories.parquet"), index=False)
-    pd.DataFrame(features).rename(columns={"name": "feature"}).to_csv(stage.path("dictionary.csv"), index=False)
+    dictionary = pd.DataFrame(features).rename(columns={"name": "feature"})
+    dictionary.to_csv(stage.path("dictionary.csv"), index=False)
     told = {name: s.model_dump(include={"title", "description", "source"}) for name, s in scenarios.items()}
     stage.path("scenarios.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
-    missing = fitted.table.drop_duplicates(["person_id", "twin"]).pivot(index="person_id", columns="twin", values="status")
+    first = fitted.table.drop_duplicates(["person_id", "twin"])
+    missing = first.pivot(index="person_id", columns="twin", values="status")
     status = {}
     for twin, solved in simulated.status.items():
         words = missing[twin].reindex(fitted.person_id).to_numpy(dtype=str)
         words[words == "ok"] = solved[words == "ok"]
         status[twin] = pd.Series(words).value_counts().to_dict()
     flags = {words: int((share > 0.5).sum()) for words, share in simulated.flags.items()}
-    stage.note(simulated=people * draws * len(scenarios), status=status, flags=flags, solved_again=simulated.resolved)
-    print(f"{people} people x {draws} draws x {len(scenarios)} scenarios; solved again by Diffrax: {simulated.resolved}")
+    count = people * draws * len(scenarios)
+    stage.note(simulated=count, status=status, flags=flags, solved_again=simulated.resolved)
+    print(f"features: {count} simulations of {people} people; {simulated.resolved} people solved again by Diffrax")
 
 
 if __name__ == "__main__":

@@ -11,28 +11,24 @@ from stages import main
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
     """Read the cohort, fit every twin in closed form, write fits and draws."""
-    import numpy as np
     import pandas as pd
 
     from pipeline.cohorts import baseline
-    from pipeline.fitting import personalise
+    from pipeline.fitting import personalise, write_draws
     from pipeline.schema import validate
 
     people = pd.read_parquet(stage.read(folder / "cohort" / "people.parquet"))
     observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
     table = baseline(people, observations, study.known_variables())
     measured = observations[observations["value"].notna() & (observations["time_d"] <= 0)]
-    counts = measured.groupby(["person_id", "variable"]).size().unstack(fill_value=0).reindex(table.index, fill_value=0)
+    counts = measured.groupby(["person_id", "variable"]).size().unstack(fill_value=0)
+    counts = counts.reindex(table.index, fill_value=0)
     fitted = personalise(table, counts, study.twins.names, study.twins.draws, study.seed)
     validate(fitted.table, "fits", "fits").to_parquet(stage.path("fits.parquet"), index=False)
-    np.savez_compressed(
-        stage.path("draws.npz"),
-        person_id=fitted.person_id,
-        **{f"person/{name}": values for name, values in fitted.people.items()},
-        **{f"{twin}/{q}": v for twin, values in fitted.parameters.items() for q, v in values.items()},
-    )
+    write_draws(fitted, stage.path("draws.npz"))
     first = fitted.table.drop_duplicates(["person_id", "twin"])
-    status = {twin: group["status"].value_counts().to_dict() for twin, group in first.groupby("twin", sort=False)}
+    by_twin = first.groupby("twin", sort=False)["status"]
+    status = {twin: group.value_counts().to_dict() for twin, group in by_twin}
     stage.note(people=len(table), draws=study.twins.draws, seed=study.seed, status=status)
     for twin, counted in status.items():
         print(f"{twin}: " + ", ".join(f"{n} {words}" for words, n in counted.items()))

@@ -108,7 +108,7 @@ def _read(feature: Feature, person: Any, values: Any, order: Mapping[str, int]) 
 
 def _long(bands: np.ndarray, person_id: np.ndarray, scenarios: list[str], outputs: list[str]) -> pd.DataFrame:
     """Bands (people, 3, outputs, scenarios, times) as a tidy table, without what failed."""
-    people, _, _, _, times = bands.shape
+    times = bands.shape[-1]
     index = pd.MultiIndex.from_product(
         [person_id, outputs, scenarios, range(times)], names=["person_id", "output", "scenario", "year"]
     )

@@ -11,9 +11,8 @@ import pandas as pd
 from scipy.stats import norm, qmc
 
 from pipeline.fitting import blood_pressure, body_composition, liver_fat
-from pipeline.fitting.estimate import Estimate
+from pipeline.fitting.estimate import column
 from pipeline.twins import TWINS
-from pipeline.twins.liver_fat import ACCEPTED
 
 FITTERS = {
     "body_composition": body_composition.fit,
@@ -42,9 +41,16 @@ def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str
     order = [name for name in TWINS if name in twins]
     estimates = {name: FITTERS[name](table, counts) for name in order}
     everything = [e for found in estimates.values() for e in found]
-    spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and t != "liver_fat" or q.name == "k_IR"]
+    whole = {t: TWINS[t].accepted for t in order}
+    spread = [
+        (t, q)
+        for t in order
+        for q in TWINS[t].parameters
+        if q.log_sd > 0 and not any(q.name in vector for vector in whole[t])
+    ]
     z = _normal_points(len(everything) + len(spread), draws, seed)
-    people = {name: np.repeat(table[name].to_numpy(dtype=float)[:, None], draws, axis=1) for name in KNOWN if name in table}
+    known = {name: column(table, name) for name in KNOWN}
+    people = {name: np.repeat(values[:, None], draws, axis=1) for name, values in known.items()}
     people["male"] = np.repeat((table["sex"] == "male").to_numpy(dtype=float)[:, None], draws, axis=1)
     people |= {e.name: e.draw(z[:, i]) for i, e in enumerate(everything)}
     for name in {n for t in order for n in TWINS[t].needs} - set(people):
@@ -52,10 +58,9 @@ def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str
     parameters = {t: {q.name: np.full(draws, q.median) for q in TWINS[t].parameters} for t in order}
     for i, (t, q) in enumerate(spread):
         parameters[t][q.name] = q.median * np.exp(q.log_sd * z[:, len(everything) + i])
-    if "liver_fat" in parameters:
-        sets = list(ACCEPTED.values())       # whole vectors: single parameters are not identified
-        for name in sets[0]:
-            parameters["liver_fat"][name] = np.array([sets[d % len(sets)][name] for d in range(draws)])
+    for t, vectors in whole.items():         # drawn whole: their single parameters are not identified
+        for name in vectors[0] if vectors else ():
+            parameters[t][name] = np.array([vectors[d % len(vectors)][name] for d in range(draws)])
     rows = [e.table(table.index, t, _status(t, people)) for t in order for e in estimates[t]]
     return Fitted(pd.concat(rows, ignore_index=True), people, parameters, table.index.to_numpy(dtype=str))
 
@@ -74,6 +79,13 @@ def _normal_points(dimensions: int, draws: int, seed: int) -> np.ndarray:
     uniform = qmc.Sobol(dimensions, rng=np.random.default_rng(seed)).random(size)[:draws]
     z = norm.ppf(np.clip(uniform, 1e-6, 1 - 1e-6))
     return (z - z.mean(axis=0)) / z.std(axis=0)
+
+
+def write_draws(fitted: Fitted, path: Path) -> None:
+    """Keep the draws of people and parameters in one file."""
+    arrays = {f"person/{name}": values for name, values in fitted.people.items()}
+    arrays |= {f"{twin}/{q}": v for twin, values in fitted.parameters.items() for q, v in values.items()}
+    np.savez_compressed(path, allow_pickle=False, person_id=fitted.person_id, **arrays)
 
 
 def read_draws(draws: Path, fits: Path) -> Fitted:

@@ -41,6 +41,6 @@ def logistic(
         [
             ("columns", ColumnTransformer(steps, verbose_feature_names_out=False)),
             ("scale", StandardScaler()),
-            ("risk", LogisticRegression(C=1.0, max_iter=2000, random_state=seed)),
+            ("risk", LogisticRegression(C=1.0, solver="newton-cholesky", random_state=seed)),
         ]
     )

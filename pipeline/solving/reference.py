@@ -21,7 +21,7 @@ def solve_reference(
     grid: Grid,
     scale: Any,
     *,
-    rtol: float | jax.Array = 1e-6,
+    rtol: float = 1e-6,
     max_steps: int = 4096,
 ) -> Solution:
     """States of one person at `grid.times` by Kvaerno5, restarted at every switch.
@@ -60,7 +60,8 @@ def solve_reference(
         )
         gave_up = gave_up | (solution.result != diffrax.RESULTS.successful)
         state = jax.tree.map(lambda v: v[-1], solution.ys)
-        saved.append(jax.tree.map(lambda v, n=len(segment.saved): v[:n], solution.ys))
+        count = len(segment.saved)
+        saved.append(jax.tree.map(lambda v, n=count: v[:n], solution.ys))
     states = jax.tree.map(lambda s, *parts: s * jnp.concatenate(parts), scale, *saved)
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
     status = jnp.where(gave_up, int(Status.MAX_STEPS), jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE)))

@@ -8,6 +8,7 @@ stiffly accurate, with an embedded solution of order 2. Steps lie on a grid shar
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,7 +29,7 @@ def solve_batch(field: Field, start: Any, arguments: list[Any], grid: Grid, scal
     segment i. The field must not depend on time: inputs are constant in a segment, and a clock that matters is
     a state. Raises `ValueError` if it does.
     """
-    leaves, tree = jax.tree.flatten(start)
+    leaves, tree = jax.tree_util.tree_flatten(start)
     scales = [float(s) for s in jax.tree.leaves(scale)]
     values = [value / s for value, s in zip(leaves, scales, strict=True)]
     error = jnp.zeros_like(values[0])
@@ -36,15 +37,14 @@ def solve_batch(field: Field, start: Any, arguments: list[Any], grid: Grid, scal
     for segment, argument in zip(grid.segments, arguments, strict=True):
 
         def rates(z: list[Any], t: Any = segment.start, argument: Any = argument) -> list[Any]:
-            state = tree.unflatten([v * s for v, s in zip(z, scales, strict=True)])
+            state = jax.tree_util.tree_unflatten(tree, [v * s for v, s in zip(z, scales, strict=True)])
             return [r / s for r, s in zip(jax.tree.leaves(field(t, state, argument)), scales, strict=True)]
 
         if any(0 in d for d in dependencies(lambda t, *z, f=rates: f(list(z), t), 0.0, *values)):
             raise ValueError("the batch solver needs a vector field that does not depend on time within a segment")
         pattern = find_pattern(rates, len(values))
-        (values, error), path = jax.lax.scan(
-            lambda carry, h, f=rates, p=pattern: _step(f, p, carry, h), (values, error), jnp.asarray(segment.steps)
-        )
+        steps = jnp.asarray(segment.steps)
+        (values, error), path = jax.lax.scan(partial(_step, rates, pattern), (values, error), steps)
         read = jnp.asarray(segment.read, dtype=int)
         for column, states in zip(history, path, strict=True):
             column.append(states[read])
@@ -52,7 +52,7 @@ def solve_batch(field: Field, start: Any, arguments: list[Any], grid: Grid, scal
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(column)) for column in joined]))
     states = [jnp.where(finite, column * s, jnp.nan) for column, s in zip(joined, scales, strict=True)]
     status = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
-    return Solution(tree.unflatten(states), jnp.where(finite, error, jnp.inf), status)
+    return Solution(jax.tree_util.tree_unflatten(tree, states), jnp.where(finite, error, jnp.inf), status)
 
 
 def _step(

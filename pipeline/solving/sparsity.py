@@ -53,13 +53,14 @@ def find_pattern(function: Callable[[list[Any]], list[Any]], size: int) -> Patte
     colours: list[list[int]] = []
     for column in range(size):
         rows = {i for i in range(size) if column in nonzero[i]}
-        free = (c for c in colours if all(rows.isdisjoint({i for i in range(size) if j in nonzero[i]}) for j in c))
+        free = (c for c in colours if rows.isdisjoint(i for i in range(size) for j in c if j in nonzero[i]))
         home = next(free, None)
         if home is None:
             colours.append([column])
         else:
             home.append(column)
-    order, rows_left = [], [set(r) for r in nonzero]
+    order: list[int] = []
+    rows_left = [set(r) for r in nonzero]
     remaining = set(range(size))
     while remaining:
         def cost(pivot: int) -> int:      # Markowitz: how much work and fill this pivot brings
@@ -72,8 +73,8 @@ def find_pattern(function: Callable[[list[Any]], list[Any]], size: int) -> Patte
         for i in remaining:
             if pivot in rows_left[i]:
                 rows_left[i] |= rows_left[pivot] & remaining
-    rows = tuple(tuple(sorted(r)) for r in rows_left)
-    return Pattern(rows, tuple(nonzero), tuple(map(tuple, colours)), tuple(order))
+    filled = tuple(tuple(sorted(r)) for r in rows_left)
+    return Pattern(filled, tuple(nonzero), tuple(map(tuple, colours)), tuple(order))
 
 
 Matrix = dict[tuple[int, int], Any]

@@ -12,13 +12,13 @@ signals     what twins earlier in the system offer (`fat_ratio`, ...)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from jaxtyping import Array, Float
 
-Scalar = Float[Array, ""]
+Scalar = Float[Array, ""] | float
 Values = Mapping[str, Any]
 Mode = Literal["corrected", "published"]
 
@@ -51,6 +51,7 @@ class Twin(ABC):
     needs: ClassVar[tuple[str, ...]]                     # of `person`; without them there is no twin
     hears: ClassVar[tuple[str, ...]]                     # inputs that act on it, directly or through signals
     parameters: ClassVar[tuple[Parameter, ...]]
+    accepted: ClassVar[tuple[Mapping[str, float], ...]] = ()   # whole parameter vectors that fit the data alike
     observables: ClassVar[Mapping[str, Observable]]
     corrections: ClassVar[Mapping[str, str]]             # switch -> what it corrects, in words
 
@@ -104,5 +105,5 @@ class ExactTwin(Twin):
     """A twin whose equations are solved in closed form."""
 
     @abstractmethod
-    def solution(self, t: Any, k: Any, switches: tuple[float, ...], inputs: list[Values]) -> dict[str, Any]:
+    def solution(self, t: Any, k: Any, switches: tuple[float, ...], inputs: Sequence[Values]) -> dict[str, Any]:
         """The observables at day `t` of a scenario whose segment i starts at `switches[i]` with `inputs[i]`."""

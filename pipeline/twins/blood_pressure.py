@@ -7,7 +7,7 @@ does not act on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
@@ -73,8 +73,8 @@ class BloodPressure(ExactTwin):
         "pulse_pressure_mmhg": Observable("mmHg", "pulse pressure"),
     }
     corrections: ClassVar[Mapping[str, str]] = {
-        "continuous_groups": "slopes are interpolated between the four groups and ages instead of taken from the nearest",
-        "drug_effect": "a standard dose lowers pressure as in trials, more where it is high, within weeks; "
+        "continuous_groups": "slopes are interpolated between groups and ages instead of taken from the nearest",
+        "drug_effect": "a standard dose acts within weeks, as in trials, more where pressure is high, "
         "instead of 20/5 mmHg over two years for everybody",
     }
 
@@ -96,7 +96,7 @@ class BloodPressure(ExactTwin):
             dS, dD, tau = jnp.full_like(S0, 20.0), jnp.full_like(S0, 5.0), 2.0
         return Baseline(t0, S0, D0, cS, cD, dS, dD, tau, p)
 
-    def solution(self, t: Any, k: Baseline, switches: tuple[float, ...], inputs: list[Values]) -> dict[str, Any]:
+    def solution(self, t: Any, k: Baseline, switches: tuple[float, ...], inputs: Sequence[Values]) -> dict[str, Any]:
         """Pressures at day `t`: ageing in closed form, and each change of treatment as a ramp of `tau` years."""
         age = k.t0 + t / YEAR
         drugs, before = 0.0, 0.0

@@ -58,7 +58,10 @@ class BodyComposition(DynamicTwin):
 
     name = "body_composition"
     citation = "Hall KD et al., Lancet 2011;378:826-837, doi 10.1016/S0140-6736(11)60812-X"
-    needs = ("male", "age_years", "height_cm", "weight_kg", "body_fat_percent", "activity_level", "carbohydrate_fraction")
+    needs = (
+        *("male", "age_years", "height_cm", "weight_kg"),
+        *("body_fat_percent", "activity_level", "carbohydrate_fraction"),
+    )
     hears = ("energy_change_kcal_d", "energy_factor", "carbohydrate_fraction", "activity_factor")
     parameters = (
         Parameter("rho_F", "J/kg", 39.5e6, 0.0, HALL),

@@ -32,10 +32,10 @@ INPUTS = {
     "energy_change_kcal_d": Input("kcal/d", 0.0, -5000, 5000, "change of energy intake from the balanced level"),
     "energy_factor": Input("1", 1.0, 0.1, 4, "energy intake over the balanced level"),
     "carbohydrate_fraction": Input("1", NAN, 0, 1, "share of energy from carbohydrate"),
-    "fat_fraction": Input("1", NAN, 0, 1, "share of energy from fat; if only carbohydrate is named, fat takes up the change"),
+    "fat_fraction": Input("1", NAN, 0, 1, "share of energy from fat; takes up the change of carbohydrate if not named"),
     "activity_factor": Input("1", 1.0, 0.5, 3, "physical activity level over the person's own"),
     "dnl_drug_factor": Input("1", 1.0, 0, 1, "de novo lipogenesis under a drug over without it"),
-    "insulin_resistance_gain": Input("1", 1.0, 0, 3, "sensitivity of insulin resistance to fat mass, over its own value"),
+    "insulin_resistance_gain": Input("1", 1.0, 0, 3, "sensitivity of insulin resistance to fat mass, over its own"),
     "pressure_drugs": Input("1", 0.0, 0, 5, "standard doses of pressure-lowering drugs taken"),
 }
 

@@ -91,6 +91,7 @@ class LiverFat(DynamicTwin):
         Parameter("q_bhb", "mg/dL per mg/g/d", ACCEPTED["train"]["q_bhb"], 0.17, PAPER),
         Parameter("k_IR", "1", 1.2, 0.30, "Simonsson 2024, long simulations; spread assumed"),
     )
+    accepted = tuple(ACCEPTED.values())
     observables: ClassVar[Mapping[str, Observable]] = {
         "pdff_percent": Observable("%", "liver fat (proton density fat fraction)"),
         "lipogenic_pool_mg_g": Observable("mg/g", "pool of lipogenic substrate"),

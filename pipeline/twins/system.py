@@ -85,7 +85,7 @@ def simulate(
     values: dict[str, Any] = {}
     status: dict[str, Any] = {}
     error = jnp.zeros(())
-    holds = [_segment_at(switches, t) for t in grid.times]
+    holds = jnp.array([_segment_at(switches, t) for t in grid.times])
     if system.dynamic:
         arguments = [(k, resolved[_segment_at(switches, segment.start)]) for segment in grid.segments]
         start = system.initial(k)
@@ -93,18 +93,17 @@ def simulate(
             solution = solve_batch(system.field, start, arguments, grid, system.scale)
         else:
             solution = solve_reference(system.field, start, arguments, grid, system.scale, rtol=rtol)
-        seen_inputs = {
-            name: jnp.stack([jnp.asarray(u[name], dtype=float) for u in resolved])[jnp.asarray(holds)] for name in resolved[0]
-        }
-        values |= jax.vmap(system.observe, in_axes=(0, None, 0))(solution.states, k, seen_inputs)
+        at_times = {name: jnp.stack([jnp.asarray(u[name]) for u in resolved])[holds] for name in resolved[0]}
+        values |= jax.vmap(system.observe, in_axes=(0, None, 0))(solution.states, k, at_times)
         status |= {t.name: _status(solution, missing[t.name]) for t in system.dynamic}
         error = solution.error
-    for twin in system.exact:
-        seen = jax.vmap(lambda t, twin=twin: twin.solution(t, k[twin.name], switches, resolved))(jnp.asarray(grid.times))
+    for exact in system.exact:
+        over_times = jax.vmap(exact.solution, in_axes=(0, None, None, None))
+        seen = over_times(jnp.asarray(grid.times), k[exact.name], switches, resolved)
         values |= seen
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in seen.values()]))
         solved = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
-        status[twin.name] = jnp.where(missing[twin.name], int(Status.MISSING_INPUT), solved)
+        status[exact.name] = jnp.where(missing[exact.name], int(Status.MISSING_INPUT), solved)
     flags = {}
     for twin in system.twins:
         ok = status[twin.name] == int(Status.OK)
