@@ -240,7 +240,11 @@ def read_toml(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as faults:
-        raise ConfigError("\n".join(f"{path}: {_word(e, model)}" for e in faults.errors())) from None
+        found = faults.errors()
+        parts = [e["loc"] for e in found]
+        # A list whose item is wrong is also reported as too short; the item says it better.
+        told = [e for e in found if e["type"] != "too_short" or not any(_inside(p, e["loc"]) for p in parts)]
+        raise ConfigError("\n".join(f"{path}: {_word(e, model)}" for e in told)) from None
 
 
 def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:
@@ -264,6 +268,10 @@ def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:
             return f"[{key}] source is missing; allowed: 'nhanes', 'csv'"
     wanted = re.sub(r"^Input should be ", "", error["msg"])
     return f"{section}{key} is {given!r}; it should be {wanted[0].lower() + wanted[1:]}"
+
+
+def _inside(part: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
+    return len(part) > len(whole) and part[: len(whole)] == whole
 
 
 def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -33,7 +33,7 @@ def run_batches(
 
     starts = range(0, size, chunk)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, tqdm(
-        total=size, desc=label, unit="person", disable=not progress, leave=False
+        total=size, desc=label, unit="person", disable=None if progress else True, leave=False
     ) as bar:
         parts = []
         for part in _in_order(pool, run, starts):

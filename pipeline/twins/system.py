@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -63,7 +63,7 @@ def simulate(
     system: System,
     person: Values,
     parameters: Mapping[str, Values],
-    inputs: list[Values],
+    inputs: Sequence[Values],
     switches: tuple[float, ...],
     grid: Grid,
     *,
