@@ -44,15 +44,13 @@ ddt_G = S/17.6e6
 ddt_E = (-3000*(E - E0) - 4000*(1 - CI/CI0))/3220
 ddt_F = (1 - q)*R/39.5e6
 ddt_A = (0.14*(EI - EI0) - A)/14
-H(0) = Hstart
-D(0) = Dstart
+H(0) = 60
+D(0) = 3
 G(0) = 0.5
-E(0) = E0
-F(0) = F0
+E(0) = 12
+F(0) = 27
 A(0) = 0
 ########## PARAMETERS
-Hstart = 60
-Dstart = 3
 indiet = 1
 innefa = 1
 intca = 1
@@ -151,20 +149,22 @@ def measure_sund(x: Any) -> tuple[dict[str, np.ndarray], float, float, float]:
     start = time.perf_counter()
     sund.install_model(SUND_MODEL, force=True)
     model = sund.load_model("TvillingLiverBody")
-    simulation = sund.Simulation(models=[model], time_vector=np.array(TIMES), time_unit="s")
+    times = np.array(TIMES)
+    simulation = sund.Simulation(models=[model], time_vector=times, time_unit="s")
     compile_s = time.perf_counter() - start
     k = {n: np.asarray(v) for n, v in constants(person, change).items()}
-    names = list(simulation.parameter_names)
+    names, states = simulation.parameter_names, simulation.state_names
     number = len(person["male"])
     values = np.stack([np.broadcast_to(k[n], number) for n in names], axis=1)
+    starts = np.stack([np.broadcast_to(k[f"{n}(0)"], number) for n in states], axis=1)
     place = [list(simulation.feature_names).index(n) for n in OUTPUTS]
     found = np.empty((number, len(TIMES), len(OUTPUTS)))
 
     def run() -> None:
         for i in range(number):
             simulation.parameter_values = values[i]
-            simulation.reset_states()
-            simulation.simulate(time_vector=np.array(TIMES))
+            simulation.state_values = starts[i]
+            simulation.simulate(time_vector=times, reset=False)   # from the state just set
             found[i] = simulation.feature_values[:, place]
 
     _, cpu, wall = timed(run, least=0.1)
@@ -185,7 +185,7 @@ def constants(person: dict[str, np.ndarray], change: dict[str, np.ndarray]) -> d
         "kdnl": p["k_dnl"], "kvldl": p["k_vldl"], "kbox": p["k_box"], "ks": p["k_s"], "kir": p["k_IR"],
         "F0": body.F0, "E0": body.E0, "LF": body.L_F, "K": body.K, "kG": body.k_G, "CI": c * EI, "CI0": body.CI0,
         "EI": EI, "EI0": body.EI0, "delta": (0.9 * body.PAL - 1.0) * body.RMR / body.W0,
-        "Hstart": liver.H0, "Dstart": liver.D0,
+        "H(0)": liver.H0, "D(0)": liver.D0, "G(0)": 0.5, "E(0)": body.E0, "F(0)": body.F0, "A(0)": 0.0,
     }  # fmt: skip
 
 

@@ -1,0 +1,130 @@
+"""The batch solver against closed forms: order, stiffness, error estimate, segments."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from pipeline.solving import Grid, Status, make_grid, solve_batch
+from pipeline.solving.grid import Segment
+
+
+def uniform(end, steps):
+    """A grid of equal steps that is read at its start and end."""
+    return Grid((Segment(0.0, end, (end,), (end / steps,) * steps, (steps - 1,)),), (0.0, end))
+
+
+def test_order_is_three_on_a_nonlinear_problem():
+    """Logistic growth beside a decaying companion; closed forms of both."""
+
+    def field(t, y, r):
+        return {"n": r * y["n"] * (1.0 - y["n"]), "m": -y["m"] ** 2}
+
+    @jax.jit
+    def error(steps):
+        grid = uniform(2.0, 1)
+        lengths = jnp.full(steps.shape, 2.0 / steps.shape[0])
+        grid = grid._replace(segments=(grid.segments[0]._replace(steps=lengths, read=(steps.shape[0] - 1,)),))
+        end = solve_batch(field, {"n": jnp.asarray(0.1), "m": jnp.asarray(1.0)}, [1.5], grid, {"n": 1.0, "m": 1.0}).states
+        exact = {"n": 1.0 / (1.0 + 9.0 * jnp.exp(-3.0)), "m": 1.0 / 3.0}
+        return jnp.stack([jnp.abs(end[name][-1] - exact[name]) for name in exact])
+
+    errors = np.array([error(np.zeros(steps)) for steps in (20, 40, 80)])
+    order = np.log2(errors[:-1] / errors[1:])
+    assert (order > 2.7).all(), order
+    assert (order < 3.4).all(), order
+
+
+def test_stiff_linear_problem_is_solved_with_long_steps():
+    """Eigenvalue -1e5 beside -1: forty steps, where an explicit method would need 1e5."""
+
+    def field(t, y, fast):
+        slow = y["slow"]
+        return {"fast": -fast * (y["fast"] - slow), "slow": -slow}
+
+    start = {"fast": jnp.asarray(3.0), "slow": jnp.asarray(1.0)}
+    solution = jax.jit(lambda fast: solve_batch(field, start, [fast], uniform(2.0, 40), {"fast": 1.0, "slow": 1.0}))(1e5)
+    assert int(solution.status) == Status.OK
+    assert float(solution.states["slow"][-1]) == pytest.approx(np.exp(-2.0), rel=1e-5)
+    assert float(solution.states["fast"][-1]) == pytest.approx(1e5 / (1e5 - 1.0) * np.exp(-2.0), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def random_problems():
+    """Errors told and made, over 200 decaying linear systems of three states and 200 logistic ones."""
+    rng = np.random.default_rng(11)
+    grid = make_grid((0.0,), (0.0, 1.0, 5.0), first_step=0.05, growth=1.2, max_step=0.5)
+
+    def linear(t, y, a):
+        v = [y["x"], y["y"], y["z"]]
+        return {name: sum(a[i, j] * v[j] for j in range(3)) for i, name in enumerate("xyz")}
+
+    root = rng.normal(size=(200, 3, 3))
+    matrices = -root @ root.transpose(0, 2, 1) + 0.3 * rng.normal(size=(200, 3, 3)) - 0.2 * np.eye(3)
+    first = np.abs(rng.normal(1.0, 0.3, size=(200, 3)))
+    ones = dict.fromkeys("xyz", 1.0)
+
+    @jax.jit
+    @jax.vmap
+    def solve_linear(a, y):
+        return solve_batch(linear, dict(zip("xyz", y, strict=True)), [a], grid, ones)
+
+    found = solve_linear(matrices, first)
+    ours = np.stack([found.states[n] for n in "xyz"], axis=-1)
+    exact = np.array([[expm(a * t) @ y for t in grid.times] for a, y in zip(matrices, first, strict=True)])
+    made = np.abs(ours - exact) / (np.abs(exact) + 1e-2)
+
+    @jax.jit
+    @jax.vmap
+    def solve_logistic(r, y):
+        return solve_batch(lambda t, y, r: [r * y[0] * (1.0 - y[0])], [y], [r], grid, [1.0])
+
+    rates, small = rng.uniform(0.2, 3.0, 200), rng.uniform(0.02, 0.5, 200)
+    grown = solve_logistic(rates, small)
+    exact = 1.0 / (1.0 + (1.0 / small - 1.0)[:, None] * np.exp(-rates[:, None] * np.array(grid.times)))
+    made_grown = np.abs(grown.states[0] - exact) / (exact + 1e-2)
+    told = np.concatenate([found.error, grown.error])
+    return told, np.concatenate([made.max(axis=(1, 2)), np.asarray(made_grown).max(axis=1)])
+
+
+def test_error_estimate_lies_above_the_true_error_on_most_problems(random_problems):
+    told, made = random_problems
+    assert np.isfinite(told).all()
+    assert np.mean(told > made) > 0.9
+
+
+def test_error_estimate_is_small_where_the_error_is_small(random_problems):
+    told, made = random_problems
+    assert np.corrcoef(np.log(told), np.log(made))[0, 1] > 0.5
+    assert np.median(told) < 0.05
+
+
+def test_field_that_depends_on_time_is_refused():
+    with pytest.raises(ValueError, match="does not depend on time"):
+        solve_batch(lambda t, y, a: [a * jnp.sin(t) - y[0]], [jnp.asarray(1.0)], [1.0], uniform(1.0, 2), [1.0])
+
+
+def test_inputs_switch_between_segments_and_reads_land_where_asked():
+    switches, times, rates = (0.0, 1.0, 4.0), (0.0, 0.5, 1.0, 3.3, 4.0, 6.0), (2.0, 0.1, 1.0)
+    grid = make_grid(switches, times, first_step=0.01, growth=1.1, max_step=0.1)
+    start, scale = [jnp.asarray(5.0)], [5.0]
+    found = jax.jit(lambda r: solve_batch(lambda t, y, k: [-k * y[0]], start, list(r), grid, scale))(jnp.array(rates))
+    spent = np.array([sum(r * np.clip(t - a, 0, b - a) for r, a, b in zip(rates, (0, 1, 4), (1, 4, 9), strict=True)) for t in times])
+    assert found.states[0].shape == (6,)
+    np.testing.assert_allclose(found.states[0], 5.0 * np.exp(-spent), rtol=1e-5)
+
+
+def test_start_is_read_only_when_asked():
+    grid = make_grid((0.0,), (1.0, 2.0))
+    found = solve_batch(lambda t, y, k: [-y[0]], [jnp.asarray(1.0)], [None], grid, [1.0])
+    assert found.states[0].shape == (2,)
+
+
+def test_solution_that_leaves_the_numbers_is_nan_with_its_status():
+    grid = uniform(100.0, 4)
+    found = solve_batch(lambda t, y, k: [-jnp.log(y[0]), -y[1]], [jnp.asarray(-1.0), jnp.asarray(1.0)], [None], grid, [1.0, 1.0])
+    assert int(found.status) == Status.NOT_FINITE
+    assert np.isnan(found.states[0]).all()
+    assert np.isnan(found.states[1]).all()
+    assert np.isinf(found.error)
