@@ -355,3 +355,75 @@ def test_a_changed_csv_file_changes_the_settings_of_the_cohort_alone(tmp_path):
     (tmp_path / "people.csv").write_text("patient,age,sex,weight\n1,40,F,71\n", encoding="utf-8")
     assert check(path, runs).returncode == 0
     assert {p.stem for p, text in before.items() if p.read_text() != text} == {"cohort"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "given"),
+    [
+        ("folds = 4", "names = []", "[models] names", "[]"),
+        ("folds = 4", "feature_sets = []", "[models] feature_sets", "[]"),
+        ("draws = 4", "names = []", "[twins] names", "[]"),
+        ("draws = 4", "years = []", "[twins] years", "[]"),
+    ],
+)
+def test_a_list_that_would_leave_nothing_to_do_is_told(tmp_path, old, new, place, given):
+    assert f"{place} is {given}" in fault(tmp_path, old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "twice"),
+    [
+        ('"sex", "daily_steps"]', '"sex", "age_years"]', "predictors", "age_years"),
+        ("folds = 4", 'names = ["logistic", "logistic"]', "models", "logistic"),
+        ("draws = 4", 'names = ["liver_fat", "liver_fat"]', "twins", "liver_fat"),
+    ],
+)
+def test_what_stands_twice_in_a_list_is_told(tmp_path, old, new, place, twice):
+    message = fault(tmp_path, old, new)
+    assert place in message
+    assert twice in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("folds = 4", 'names = ["boosting"]', ["report", "model", "'logistic'", "boosting"]),
+        ("folds = 4", 'feature_sets = ["routine"]', ["report", "feature_set", "'both'", "routine"]),
+    ],
+)
+def test_the_report_cannot_show_what_is_not_trained(tmp_path, old, new, said):
+    message = fault(tmp_path, old, new)
+    assert all(part in message for part in said), message
+
+
+def test_a_variable_of_the_library_is_not_declared_anew(tmp_path):
+    message = fault(tmp_path, "[variables.daily_steps]", "[variables.bmi_kg_m2]")
+    assert "bmi_kg_m2" in next(line for line in message.splitlines() if "variables" in line)
+
+
+def test_an_impossible_range_of_an_own_variable_is_told(tmp_path):
+    message = fault(tmp_path, "max = 60000", "max = -5")
+    assert "variables" in message
+    assert "daily_steps" in message
+
+
+def test_an_impossible_range_of_a_rule_is_told(tmp_path):
+    message = fault(tmp_path, "min = 18", "min = 18\nmax = 3")
+    assert "[cohort.include] 0" in message
+
+
+def test_an_impossible_level_is_told_with_its_place(tmp_path):
+    assert "cohort.include" in fault(tmp_path, 'equals = "female"', 'equals = "femal"')
+
+
+def test_a_folder_in_the_place_of_a_study_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=re.escape(str(tmp_path))):
+        read_study(tmp_path)
+
+
+def test_an_unknown_intervention_is_told_by_the_check(tmp_path):
+    done = check(write(tmp_path, STUDY.replace("draws = 4", 'interventions = ["fasting"]')), tmp_path / "runs")
+    assert done.returncode == 2
+    assert "fasting" in done.stderr
+    assert "low_carbohydrate" in done.stderr
+    assert not (tmp_path / "runs").exists()

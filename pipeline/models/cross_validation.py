@@ -152,7 +152,11 @@ def _fit_people(
 ) -> Any:
     if draws is None or not columns.mechanistic:
         return fit(builder, frame[columns.columns].iloc[train], event[train], columns, seed=seed)
-    few = draws[:, :train_draws]
+    # Each person gets other draws, so that all of them together have the distribution of all draws.
+    count = draws.shape[1]
+    taken = min(train_draws, count)
+    which = (np.arange(len(draws))[:, None] + np.arange(taken)[None, :] * count // taken) % count
+    few = np.take_along_axis(draws, which[:, :, None], axis=1)
     rows = _drawn(frame, columns, few, train)
     outcome = np.repeat(event[train], few.shape[1])
     return fit(builder, rows, outcome, columns, seed=seed, rows_per_person=few.shape[1])

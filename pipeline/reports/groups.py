@@ -27,6 +27,7 @@ COARSE = {
     "fat_mass_kg": 5.0,
     "bmi_kg_m2": 1.0,
 }
+RESPONSE_YEAR = 1    # what a person can plan for; ten years of keeping it up are drawn for the examples only
 # Changes smaller than these are not worth a clinician's time.
 NOTABLE = {
     "weight_kg": 0.5,
@@ -114,7 +115,7 @@ def _withheld(n: int, minimum: int) -> str:
 def describe_bands(results: Results, bands: list[Band]) -> list[dict[str, Any]]:
     """What sets the bands apart: one row a characteristic, one cell a band."""
     people = results.people
-    start = _at_year(results, first=True)
+    start = _at_year(results, 0)
     rows = [_row("Age", "years", bands, _median(people["age_years"], 0))]
     rows.append(
         _row("Women", "of 100 people", bands, lambda ids: _share(people["sex"].reindex(ids) == "female"))
@@ -131,7 +132,7 @@ def describe_bands(results: Results, bands: list[Band]) -> list[dict[str, Any]]:
 
 
 def describe_responses(results: Results, bands: list[Band]) -> list[dict[str, Any]]:
-    """Mean modelled change at the last year, against no change, and the range of 95 of 100 people."""
+    """Mean modelled change after `RESPONSE_YEAR`, against no change, and the range of 95 of 100 people."""
     grouped: dict[str, list[dict[str, Any]]] = {}
     for output, scenario, change in responses(results):
         label, unit = wording.output(output)
@@ -142,8 +143,8 @@ def describe_responses(results: Results, bands: list[Band]) -> list[dict[str, An
 
 
 def responses(results: Results) -> list[tuple[str, str, pd.Series]]:
-    """For every output and intervention: each person's modelled change against no change at the last year."""
-    end = _at_year(results, first=False)
+    """For every output and intervention: each person's modelled change against no change."""
+    end = _at_year(results, RESPONSE_YEAR)
     return [
         (output, scenario, end[scenario, output] - end["no_change", output])
         for output in results.outputs
@@ -221,12 +222,11 @@ def _complete(results: Results) -> pd.Index:
     return counts.index[counts == expected]
 
 
-def _at_year(results: Results, first: bool) -> dict[tuple[str, str], pd.Series]:
-    """Mean of each person by scenario and output at the first or last year."""
+def _at_year(results: Results, year: int) -> dict[tuple[str, str], pd.Series]:
+    """Mean of each person by scenario and output at one year."""
     table = results.trajectories
     if table.empty:
         return {}
-    year = table["year"].min() if first else table["year"].max()
     rows = table[(table["year"] == year) & np.isfinite(table["mean"])]
     return {key: group.set_index("person_id")["mean"] for key, group in rows.groupby(["scenario", "output"])}
 

@@ -111,7 +111,7 @@ def _help(results: Results, bands: list[groups.Band]) -> str:
             f"“{results.scenario_title(scenario)}”"
         )
     return (
-        f"If kept up for {number(last_year(results))} years, the twins’ largest falls in the "
+        f"If kept up for {wording.years(groups.RESPONSE_YEAR)}, the twins’ largest falls in the "
         f"{usable[-1].name.lower()} group are {wording.listing(parts)}; brackets hold "
         "95 of 100 people, and it is what a model says, not proof."
     )

@@ -56,6 +56,7 @@ def render(results: Results) -> Report:
         "characteristics": groups.describe_bands(results, bands),
         "responses": groups.describe_responses(results, bands),
         "last_year": sections.last_year(results),
+        "response_time": wording.years(groups.RESPONSE_YEAR),
         "single": sections.single(results, examples),
         "legend": _legend(results),
         "examples": [_example(results, example, keep) for example in examples],

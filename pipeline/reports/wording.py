@@ -108,6 +108,11 @@ def band(risk_from: float, risk_to: float) -> str:
     return f"{of_100(risk_from)} or more" if risk_to >= 1 else f"{hundredths(risk_from)} to {of_100(risk_to)}"
 
 
+def years(count: int) -> str:
+    """ "1 year", "5 years"."""
+    return f"{count} year" + ("" if count == 1 else "s")
+
+
 def age_range(age_years: float) -> str:
     """Five years that hold an age, so that it identifies nobody: "45 to 49 years"."""
     if not math.isfinite(age_years):

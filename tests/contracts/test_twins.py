@@ -1,0 +1,256 @@
+"""What holds of every twin in the registry, in both modes."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pipeline.solving import Status, make_grid
+from pipeline.twins import INPUTS, TWINS, DynamicTwin, System, build_twins, simulate
+from tests.twins.people import MAN, YEAR, as_floats, changed, many
+
+NUMBER = 300
+GRID = make_grid((0.0,), (0.0, YEAR, 3 * YEAR))
+CHANGE = changed(energy_change_kcal_d=-200.0, carbohydrate_fraction=0.40, pressure_drugs=1.0)
+EVERY_TWIN = pytest.mark.parametrize("name", TWINS)
+MODES = ("corrected", "published")
+NEEDS = tuple(sorted({n for twin in TWINS.values() for n in twin.needs}))
+# Typical size of observables that come from states, for comparing solvers; relative for all others.
+SIZE = {"glycogen_kg": 0.5, "extracellular_fluid_kg": 15.0, "fat_mass_kg": 30.0, "thermogenesis_kcal_d": 24.0}
+
+
+def defaults():
+    return {name: as_floats(twin.build("corrected").defaults()) for name, twin in TWINS.items()}
+
+
+def simulator(mode, method="batch"):
+    system = System(build_twins(TWINS, mode))
+    return lambda who, p, u, rtol=1e-8: simulate(system, who, p, [u], (0.0,), GRID, method=method, rtol=rtol)
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def crowd(mode):
+    """Solver of NUMBER people at once, each with own parameters; and what it says of plausible people."""
+    solve = jax.jit(jax.vmap(simulator(mode), in_axes=(0, 0, None)))
+    people = many(NUMBER, seed=4)
+    p = jax.tree.map(lambda v: np.full(NUMBER, v), defaults())
+    return SimpleNamespace(solve=solve, people=people, parameters=p, result=solve(people, p, CHANGE))
+
+
+@EVERY_TWIN
+def test_parameters_have_unit_source_and_spread(name):
+    parameters = TWINS[name].parameters
+    assert len({q.name for q in parameters}) == len(parameters)
+    for q in parameters:
+        assert q.unit, q
+        assert q.source, q
+        assert q.median > 0, q         # spreads are on the log scale
+        assert q.log_sd >= 0, q
+    for vector in TWINS[name].accepted:
+        assert set(vector) <= {q.name for q in parameters}
+
+
+@EVERY_TWIN
+def test_twin_says_where_it_is_from_and_what_it_hears(name):
+    twin = TWINS[name]
+    assert twin.name == name
+    assert "doi" in twin.citation
+    assert twin.needs
+    assert set(twin.hears) <= set(INPUTS)
+    assert all(words for words in twin.corrections.values())
+    assert all(seen.unit and seen.description for seen in twin.observables.values())
+
+
+def test_no_two_twins_share_an_observable():
+    everything = [n for twin in TWINS.values() for n in twin.observables]
+    assert len(everything) == len(set(everything))
+
+
+def test_unknown_twin_is_refused_by_name():
+    with pytest.raises(KeyError, match="astrology"):
+        build_twins(["astrology"])
+
+
+def selections(twin):
+    """Corrections: all, none, each alone, all but each."""
+    every = frozenset(twin.corrections)
+    return {every, frozenset(), *(frozenset({c}) for c in every), *(every - {c} for c in every)}
+
+
+@EVERY_TWIN
+def test_observables_are_exactly_those_declared_whatever_the_corrections(name):
+    for active in selections(TWINS[name]):
+        system = System((TWINS[name](active),))
+        p = {name: as_floats(system.twins[0].defaults())}
+        solve = lambda who, u, s=system, p=p: simulate(s, who, p, [u], (0.0,), GRID, method="batch")  # noqa: E731
+        result = jax.eval_shape(solve, as_floats(MAN), CHANGE)
+        assert set(result.values) == set(TWINS[name].observables)
+        assert all(v.shape == (len(GRID.times),) and v.dtype == np.float64 for v in result.values.values())
+        assert set(result.status) == {name}
+
+
+@EVERY_TWIN
+def test_every_correction_alone_changes_something(name):
+    def speak(twin):
+        k = twin.constants(as_floats(MAN | {"age_years": 47.0}), as_floats(twin.defaults()))
+        u = [changed(energy_change_kcal_d=-200.0, carbohydrate_fraction=0.3, fat_fraction=0.5, pressure_drugs=1.0)]
+        if isinstance(twin, DynamicTwin):
+            return twin.initial(k), twin.vector_field(0.0, twin.initial(k), k, u[0], {})
+        return twin.solution(YEAR, k, (0.0,), u)
+
+    published = jax.tree.leaves(speak(TWINS[name].build("published")))
+    for switch in TWINS[name].corrections:
+        one = TWINS[name](frozenset({switch}))
+        assert [s for s in TWINS[name].corrections if one.corrects(s)] == [switch]
+        assert any(float(a) != float(b) for a, b in zip(published, jax.tree.leaves(speak(one)), strict=True)), switch
+
+
+@EVERY_TWIN
+def test_unknown_correction_is_a_key_error(name):
+    with pytest.raises(KeyError, match="no correction mistyped"):
+        TWINS[name].build("corrected").corrects("mistyped")
+
+
+def test_plausible_people_are_finite(crowd):
+    for twin, status in crowd.result.status.items():
+        assert (np.asarray(status) == Status.OK).all(), twin
+    for name, values in crowd.result.values.items():
+        assert np.isfinite(values).all(), name
+    assert (np.asarray(crowd.result.values["weight_kg"]) > 0).all()
+    assert (np.asarray(crowd.result.values["pdff_percent"]) > 0).all()
+
+
+def test_whole_parameter_prior_is_finite(crowd):
+    rng = np.random.default_rng(9)
+    drawn = {
+        name: {q.name: q.median * np.exp(q.log_sd * rng.normal(size=NUMBER)) for q in twin.parameters}
+        for name, twin in TWINS.items()
+    }
+    result = crowd.solve(crowd.people, drawn, CHANGE)
+    assert all((np.asarray(s) == Status.OK).all() for s in result.status.values())
+    assert all(np.isfinite(v).all() for v in result.values.values())
+
+
+def test_person_alone_is_the_same_as_in_a_batch(crowd, mode):
+    alone = jax.jit(simulator(mode))
+    for i in (0, 17, NUMBER - 1):
+        who = {n: v[i] for n, v in crowd.people.items()}
+        for name, values in alone(who, defaults(), CHANGE).values.items():
+            np.testing.assert_allclose(values, crowd.result.values[name][i], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_parameters_of_one_person_do_not_reach_another(crowd):
+    p = jax.tree.map(np.copy, crowd.parameters)
+    p["liver_fat"]["k_box"][5] *= 2.0
+    p["blood_pressure"]["a0"][5] *= 2.0
+    found = crowd.solve(crowd.people, p, CHANGE)
+    others = np.arange(NUMBER) != 5
+    for name, values in found.values.items():
+        np.testing.assert_array_equal(np.asarray(values)[others], np.asarray(crowd.result.values[name])[others])
+    assert not np.allclose(found.values["sbp_mmhg"][5], crowd.result.values["sbp_mmhg"][5])
+
+
+def reads(twin):
+    """Names of twins that `twin` reads from, by the registry's order: all dynamic ones before it."""
+    before = list(TWINS)[: list(TWINS).index(twin)]
+    return [t for t in before if issubclass(TWINS[t], DynamicTwin)] if issubclass(TWINS[twin], DynamicTwin) else []
+
+
+def test_missing_value_is_nan_and_said_for_that_twin_and_that_person_only(crowd):
+    people = {n: v.copy() for n, v in crowd.people.items()}
+    for i, need in enumerate(NEEDS):
+        people[need][i] = np.nan
+    found = crowd.solve(people, crowd.parameters, CHANGE)
+    wrong = []
+    for name, twin in TWINS.items():
+        lacking = set(twin.needs).union(*(TWINS[t].needs for t in reads(name)))
+        for i, need in enumerate([*NEEDS, "nothing"]):
+            values = np.stack([np.asarray(found.values[n])[i] for n in twin.observables])
+            expected = Status.MISSING_INPUT if need in lacking else Status.OK
+            told = Status(int(found.status[name][i]))
+            is_nan = np.isnan(values).all() if need in lacking else np.isfinite(values).all()
+            if told != expected or not is_nan:
+                wrong.append(f"without {need}, {name} says {told.name} instead of {expected.name}")
+    assert not wrong, "\n".join(wrong)
+    others = np.arange(NUMBER) >= len(NEEDS)
+    for name, values in found.values.items():
+        np.testing.assert_array_equal(np.asarray(values)[others], np.asarray(crowd.result.values[name])[others])
+
+
+@EVERY_TWIN
+def test_value_that_is_not_there_at_all_is_missing_too(name):
+    twin = TWINS[name].build("corrected")
+    p = {name: as_floats(twin.defaults())}
+    for need in twin.needs:
+        who = {n: v for n, v in as_floats(MAN).items() if n != need}
+        solve = lambda who, u, p=p: simulate(System((twin,)), who, p, [u], (0.0,), GRID, method="batch")  # noqa: E731
+        assert set(jax.eval_shape(solve, who, CHANGE).values) == set(twin.observables)
+
+
+def test_batch_and_reference_agree(crowd, mode):
+    some = 6
+    people = {n: v[:some] for n, v in crowd.people.items()}
+    exact = jax.jit(jax.vmap(simulator(mode, "reference"), in_axes=(0, None, None)))(people, defaults(), CHANGE)
+    assert all((np.asarray(s) == Status.OK).all() for s in exact.status.values())
+    for name, values in exact.values.items():
+        ours, theirs = np.asarray(crowd.result.values[name])[:some], np.asarray(values)
+        size = SIZE.get(name, np.maximum(np.abs(theirs), 1.0))
+        assert np.max(np.abs(ours - theirs) / size) < 1e-4, name
+
+
+GRADIENT_CASES = (
+    ("weight_kg", lambda v: ({"weight_kg": v}, {})),
+    ("body_fat_percent", lambda v: ({"body_fat_percent": v}, {})),
+    ("pdff_percent", lambda v: ({"pdff_percent": v}, {})),
+    ("activity_level", lambda v: ({"activity_level": v}, {})),
+    ("carbohydrate_fraction", lambda v: ({"carbohydrate_fraction": v}, {})),
+    ("k_box", lambda v: ({}, {"k_box": v})),
+    ("k_s", lambda v: ({}, {"k_s": v})),
+    ("k_IR", lambda v: ({}, {"k_IR": v})),
+)
+
+
+def gradients(mode, method):
+    """Gradient of liver fat at three years, and central differences of the same."""
+    run = simulator(mode, method)
+    names = [name for name, _ in GRADIENT_CASES]
+    p = defaults()
+    x = jnp.array([MAN[n] if n in MAN else float(p["liver_fat"][n]) for n in names])
+
+    def pdff(x, rtol):
+        who, liver = as_floats(MAN), p["liver_fat"]
+        for value, (_, place) in zip(x, GRADIENT_CASES, strict=True):
+            person, parameter = place(value)
+            who, liver = who | person, liver | parameter
+        return run(who, p | {"liver_fat": liver}, CHANGE, rtol).values["pdff_percent"][-1]
+
+    slope = jax.jit(jax.grad(pdff))(x, 1e-6)
+    value = jax.jit(pdff)
+    step = 1e-4 * np.asarray(x)
+    up, down = ([float(value(x.at[i].add(s * h), 1e-10)) for i, h in enumerate(step)] for s in (1.0, -1.0))
+    return names, np.asarray(slope), np.subtract(up, down) / (2 * step)
+
+
+@pytest.mark.parametrize(
+    ("mode", "method"),
+    [
+        ("corrected", "reference"),
+        ("corrected", "batch"),
+        pytest.param("published", "reference", marks=pytest.mark.slow),
+        pytest.param("published", "batch", marks=pytest.mark.slow),
+    ],
+    indirect=["mode"],
+)
+def test_gradients_agree_with_central_differences(mode, method):
+    names, slope, difference = gradients(mode, method)
+    size = np.maximum(np.abs(difference), 1e-6 * np.abs(difference).max())
+    wrong = {n: (s, d) for n, s, d, z in zip(names, slope, difference, size, strict=True) if abs(s - d) > 1e-4 * z}
+    assert np.isfinite(slope).all()
+    assert not wrong, wrong

@@ -1,0 +1,271 @@
+"""The stages as a user meets them: one after the other, killed in the middle, and in each other's way."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "report", "track")
+HEAVY = {"jax", "sklearn", "mlflow", "matplotlib", "scipy", "diffrax", "pandera"}
+# Every module with a command line.
+COMMANDS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))
+LIMIT_S = 240
+
+
+def write_study(folder: Path, name: str = "tiny") -> Path:
+    """The example study on its CSV file, made small: few draws, one repeat, a hundred resamples."""
+    text = (ROOT / "configs" / "example_csv.toml").read_text(encoding="utf-8")
+    for old, new in (
+        ("../data/example/clinic.csv", "clinic.csv"),
+        ("[models]\n", "[twins]\ndraws = 4\n\n[models]\ntrain_draws = 2\n"),
+        ("[evaluation]\n", "[evaluation]\nbootstrap = 100\n"),
+    ):
+        assert text.count(old) == 1, f"the example study has changed: {old!r}"
+        text = text.replace(old, new)
+    assert "repeats = 1" in text
+    shutil.copy(ROOT / "data" / "example" / "clinic.csv", folder)
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> dict[str, str]:
+    own = {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "EQX_ON_ERROR": "nan",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    return {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("jax")), **os.environ, **own}
+
+
+class Workplace:
+    """A study file and the folder its runs are kept in."""
+
+    def __init__(self, study: Path, data: Path, environment: dict[str, str]) -> None:
+        self.study, self.data, self.environment = study, data, environment
+        self.folder = data / "runs" / study.stem
+
+    def command(self, stage: str) -> list[str]:
+        return [sys.executable, "-m", f"stages.{stage}", str(self.study), "--runs", str(self.data / "runs")]
+
+    def run(self, stage: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(stage), cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=LIMIT_S
+        )
+
+    @contextmanager
+    def start(self, stage: str) -> Iterator[subprocess.Popen]:
+        """The stage in a process group of its own, gone at the end whatever happens."""
+        out = subprocess.DEVNULL
+        with subprocess.Popen(
+            self.command(stage), cwd=ROOT, env=self.environment, stdout=out, stderr=out, start_new_session=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def runs(self) -> list[tuple[str, bool]]:
+        """Status of every MLflow run in the store, and whether it is the parent of others."""
+        store = self.data / "mlflow" / "mlflow.db"
+        if not store.exists():
+            return []
+        asked = (
+            "select status, not exists (select 1 from tags where tags.run_uuid = runs.run_uuid"
+            " and tags.key = 'mlflow.parentRunId') from runs"
+        )
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
+            try:
+                return [(status, bool(parent)) for status, parent in database.execute(asked)]
+            except sqlite3.OperationalError:      # the store is being made
+                return []
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, environment) -> Workplace:
+    """A study that ran undisturbed from the first stage to the last."""
+    folder = tmp_path_factory.mktemp("finished")
+    place = Workplace(write_study(folder), folder / "data", environment)
+    for stage in STAGES:
+        done = place.run(stage)
+        assert done.returncode == 0, f"{stage}: {done.stderr}"
+        assert "Warning" not in done.stderr, f"{stage}: {done.stderr}"
+    return place
+
+
+@pytest.fixture
+def place(finished, tmp_path) -> Workplace:
+    """A copy of the finished study, for a test to disturb; the MLflow store is a new one."""
+    shutil.copytree(finished.data / "runs", tmp_path / "data" / "runs")
+    return Workplace(finished.study, tmp_path / "data", finished.environment)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def wait(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
+    """Until the process has reached the moment, or has ended."""
+    end = time.monotonic() + LIMIT_S
+    while process.poll() is None and not reached():
+        assert time.monotonic() < end, "the moment never came"
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_fast_and_loads_nothing_heavy(command):
+    code = (
+        f"import runpy, sys; sys.argv = ['{command}', '--help']\n"
+        f"try: runpy.run_module('stages.{command}', run_name='__main__')\n"
+        f"except SystemExit as end: print('code', end.code, 'heavy', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert time.monotonic() - started < 2
+    assert done.stdout.startswith("usage: ")
+    assert done.stdout.endswith("code 0 heavy []\n")
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_a_stage_without_the_one_before_says_what_is_missing(tmp_path, environment, stage):
+    place = Workplace(write_study(tmp_path), tmp_path / "data", environment)
+    done = place.run(stage)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert " is missing: run the stage " in done.stderr
+    assert not (place.folder / stage).exists()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_refuses_a_bad_study_before_any_work(tmp_path, environment, stage):
+    place = Workplace(write_study(tmp_path), tmp_path / "data", environment)
+    place.study.write_text(place.study.read_text().replace("folds = 4", "fold = 4"))
+    done = place.run(stage)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{place.study}: [models] does not know fold; it knows ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not place.data.exists()
+
+
+@pytest.mark.slow
+def test_all_stages_give_a_report_and_a_tracked_run(finished):
+    html = (finished.folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Example: raised blood sugar in a small clinic" in html
+    assert html.rstrip().endswith("</html>")
+    parents = [status for status, parent in finished.runs() if parent]
+    children = [status for status, parent in finished.runs() if not parent]
+    assert parents == ["FINISHED"]
+    assert children == ["FINISHED"] * 6, "two models on three feature sets"
+    assert sorted(p.name for p in finished.folder.iterdir()) == sorted([".lock", *STAGES])
+
+
+@pytest.mark.slow
+def test_every_manifest_matches_its_outputs_and_inputs(finished):
+    hashes = {}
+    for stage in STAGES:
+        manifest = json.loads((finished.folder / stage / "manifest.json").read_text())
+        lines = (finished.folder / stage / "outputs.sha256").read_text().splitlines()
+        assert [line.split("  ") for line in lines] == [[digest, name] for name, digest in manifest["outputs"].items()]
+        assert manifest["config"], stage
+        hashes |= {f"{Path(stage, name).parent.name}/{Path(name).name}": d for name, d in manifest["outputs"].items()}
+        read = {name: d for name, d in manifest["inputs"].items() if name in hashes}
+        assert read == {name: hashes[name] for name in read}, stage
+        assert read or stage == "cohort", f"{stage} noted no input"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_a_rerun_gives_the_same_bytes_and_make_sees_no_change(place, stage):
+    before = (place.folder / stage / "outputs.sha256").stat().st_mtime_ns
+    expected = (place.folder / stage / "outputs.sha256").read_text()
+    assert place.run(stage).returncode == 0
+    assert (place.folder / stage / "outputs.sha256").read_text() == expected
+    assert (place.folder / stage / "outputs.sha256").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "rerun"])
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_a_killed_stage_leaves_nothing_half_written(place, stage, first):
+    """A first run is killed as it starts its work, a rerun as soon as it has written a file."""
+    folder, draft = place.folder / stage, place.folder / f".{stage}.draft"
+    expected = (folder / "outputs.sha256").read_text()
+    if first:
+        shutil.rmtree(folder)
+    before = content(folder)
+    moment = draft.exists if first else lambda: any(path.is_file() for path in draft.rglob("*"))
+    for _ in range(3):
+        with place.start(stage) as process:
+            wait(process, moment)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.wait() == -signal.SIGKILL:
+                break
+        before = content(folder)      # it was quicker than the kill: again
+    assert process.returncode == -signal.SIGKILL
+    assert draft.exists(), "it was killed in the middle"
+    assert content(folder) == before, "the old output is whole, or there is none"
+    done = place.run(stage)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "outputs.sha256").read_text() == expected, "as if nothing had happened"
+    assert not draft.exists()
+
+
+@pytest.mark.slow
+def test_a_killed_tracking_leaves_no_run_open(place):
+    with place.start("track") as process:
+        wait(process, lambda: ("RUNNING", False) in place.runs())
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert ("RUNNING", True) in place.runs()
+    finished = [run for run in place.runs() if run == ("FINISHED", True)]
+    done = place.run("track")
+    assert done.returncode == 0, done.stderr
+    statuses = place.runs()
+    assert "RUNNING" not in {status for status, _ in statuses}
+    assert statuses.count(("FINISHED", True)) == len(finished) + 1
+    assert ("KILLED", True) in statuses
+
+
+@pytest.mark.slow
+def test_a_second_run_of_a_study_ends_with_a_sentence(place):
+    draft = place.folder / ".features.draft"
+    expected = (place.folder / "features" / "outputs.sha256").read_text()
+    with place.start("features") as process:
+        wait(process, draft.exists)
+        for stage in ("features", "cohort"):
+            second = place.run(stage)
+            assert second.returncode == 2
+            assert second.stderr.startswith(f"tiny is being written by another run (process {process.pid} since ")
+            assert "wait for it to end" in second.stderr
+            assert len(second.stderr.splitlines()) == 1
+        assert process.wait(LIMIT_S) == 0, "the first run is not disturbed"
+    assert (place.folder / "features" / "outputs.sha256").read_text() == expected
+
+
+@pytest.mark.slow
+def test_another_seed_gives_other_draws(place):
+    study = place.study.with_name("seeded.toml")
+    study.write_text(place.study.read_text().replace("seed = 7", "seed = 8"))
+    shutil.copytree(place.folder, place.folder.with_name("seeded"))
+    other = Workplace(study, place.data, place.environment)
+    before = json.loads((other.folder / "fit" / "manifest.json").read_text())["outputs"]
+    assert other.run("fit").returncode == 0
+    after = json.loads((other.folder / "fit" / "manifest.json").read_text())["outputs"]
+    assert after["draws.npz"] != before["draws.npz"]
+    assert after["fits.parquet"] == before["fits.parquet"], "the seed decides the draws, not the fit"
