@@ -21,21 +21,25 @@ export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 export EQX_ON_ERROR := nan
 export MLFLOW_DISABLE_TELEMETRY := true
 
-code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -name '*.css')
+code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -name '*.css' -o -name '*.toml')
 SHARED := pipeline/__init__.py pipeline/config.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
 COHORT_CODE := $(SHARED) $(call code,pipeline/cohorts)
 TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
+FIT_CODE := $(COHORT_CODE) $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow lint ui bench clean FORCE
+.PHONY: help run check test test-slow lint ui bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo "  STUDY=name or path/to/study.toml chooses the study (default: $(STUDY))"
 
 run: check  ## run every stage of the study; prints where the report is
-	@if $(MAKE) --no-print-directory -q CONFIG=$(CONFIG) $(OUT)/track/manifest.json; then echo "$(NAME): nothing to do, all stages are up to date."; \
-	else $(MAKE) --no-print-directory CONFIG=$(CONFIG) $(OUT)/track/manifest.json; fi
+	@stamp=$$(mktemp) && trap 'rm -f "$$stamp"' EXIT && $(MAKE) --no-print-directory CONFIG=$(CONFIG) stages && \
+	if [ -z "$$(find $(OUT) -name manifest.json -newer "$$stamp")" ]; then echo "$(NAME): nothing to do, all stages are up to date."; fi
 	@echo "Report: $(OUT)/report/report.html"
+
+stages: $(OUT)/track/manifest.json
+	@:
 
 check: $(READY)  ## check the study file, before any work
 	@$(PYTHON) -m stages.check $(CONFIG)
@@ -44,7 +48,7 @@ test: $(READY)  ## run the fast tests
 	$(PYTHON) -m pytest -m "not slow" -n 2
 
 test-slow: $(READY)  ## run the slow tests
-	$(PYTHON) -m pytest -m slow -n 2
+	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile
 
 lint: $(READY)  ## style, types
 	$(PYTHON) -m ruff check .
@@ -73,20 +77,20 @@ $(READY): requirements.lock pyproject.toml
 $(OUT)/cohort/manifest.json: $(OUT)/config/cohort.json stages/cohort.py $(COHORT_CODE)
 	$(PYTHON) -m stages.cohort $(CONFIG)
 
-$(OUT)/fit/manifest.json: $(OUT)/config/fit.json $(OUT)/cohort/outputs.sha256 stages/fit.py $(TWIN_CODE) $(call code,pipeline/fitting)
+$(OUT)/fit/manifest.json: $(OUT)/config/fit.json $(OUT)/cohort/outputs.sha256 stages/fit.py $(FIT_CODE)
 	$(PYTHON) -m stages.fit $(CONFIG)
 
-$(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sha256 stages/features.py $(TWIN_CODE) $(call code,pipeline/features configs/scenarios)
+$(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sha256 stages/features.py $(FIT_CODE) $(call code,pipeline/features configs/scenarios)
 	$(PYTHON) -m stages.features $(CONFIG)
 
-$(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(call code,pipeline/models)
+$(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(COHORT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.train $(CONFIG)
 
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(call code,pipeline/reports)
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(COHORT_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

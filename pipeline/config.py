@@ -26,6 +26,9 @@ from pipeline.schema import Variable, variables
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+TwinName = Literal["body_composition", "liver_fat", "blood_pressure"]
+ModelName = Literal["logistic", "boosting"]
+SetName = Literal["routine", "mechanistic", "both"]
 
 
 class ConfigError(ValueError):
@@ -36,6 +39,12 @@ class Strict(BaseModel):
     """Base of all settings: frozen, and a typo is an error rather than a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _rising_range(model: Any) -> Any:
+    if model.min is not None and model.max is not None and model.min > model.max:
+        raise ValueError(f"min {model.min:g} is above max {model.max:g}")
+    return model
 
 
 class Rule(Strict):
@@ -58,7 +67,7 @@ class Rule(Strict):
         tests = [self.min is not None or self.max is not None, self.equals, self.not_equals, self.measured]
         if sum(bool(t) for t in tests) != 1:
             raise ValueError("needs exactly one test: min and/or max, equals, not_equals, or measured = true")
-        return self
+        return _rising_range(self)
 
 
 class OwnVariable(Strict):
@@ -70,6 +79,10 @@ class OwnVariable(Strict):
     min: float | None = None
     max: float | None = None
     levels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        return _rising_range(self)
 
 
 class Column(Strict):
@@ -119,14 +132,10 @@ class Outcome(Strict):
 class Twins(Strict):
     """Which twins are personalised, and what is asked of them."""
 
-    names: tuple[Literal["body_composition", "liver_fat", "blood_pressure"], ...] = (
-        "body_composition",
-        "liver_fat",
-        "blood_pressure",
-    )
+    names: tuple[TwinName, ...] = Field(("body_composition", "liver_fat", "blood_pressure"), min_length=1)
     mode: Literal["corrected", "published"] = "corrected"
     interventions: tuple[str, ...] = ("less_500_kcal", "low_carbohydrate", "one_pressure_drug")
-    years: tuple[PositiveInt, ...] = (1, 5, 10)      # when trajectories and responses are read
+    years: tuple[PositiveInt, ...] = Field((1, 5, 10), min_length=1)   # when trajectories and responses are read
     draws: int = Field(32, ge=2, le=1024)            # of each person's posterior, carried to the risk
     chunk: int = Field(8192, ge=64)                  # simulations in one compiled call; sized for the cache
     max_error: PositiveFloat = 2e-2                  # estimated local error above which Diffrax solves a person again
@@ -135,11 +144,11 @@ class Twins(Strict):
 class Models(Strict):
     """What is trained, and how it is cross-validated."""
 
-    names: tuple[Literal["logistic", "boosting"], ...] = ("logistic", "boosting")
-    feature_sets: tuple[Literal["routine", "mechanistic", "both"], ...] = ("routine", "mechanistic", "both")
+    names: tuple[ModelName, ...] = Field(("logistic", "boosting"), min_length=1)
+    feature_sets: tuple[SetName, ...] = Field(("routine", "mechanistic", "both"), min_length=1)
     folds: int = Field(5, ge=2, le=20)
     repeats: int = Field(3, ge=1, le=50)
-    train_draws: int = Field(4, ge=1, le=1024)       # of each person's draws that a model learns from
+    train_draws: int = Field(2, ge=1, le=1024)       # of each person's draws that a model learns from
 
 
 class Evaluation(Strict):
@@ -152,8 +161,8 @@ class Evaluation(Strict):
 class Report(Strict):
     """What the report shows."""
 
-    model: Literal["logistic", "boosting"] = "logistic"    # chosen beforehand, never by its result
-    feature_set: Literal["routine", "mechanistic", "both"] = "both"
+    model: ModelName = "logistic"                          # chosen beforehand, never by its result
+    feature_set: SetName = "both"
     bands: tuple[Probability, ...] = Field(min_length=1)   # risks that separate the strata
     min_count: int = Field(10, ge=5)                       # smaller counts are shown as "fewer than"
     outputs: tuple[str, ...] = ("weight_kg", "pdff_percent", "sbp_mmhg")   # drawn for the example people
@@ -193,6 +202,9 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
+        for name in self.variables:
+            if name in variables():
+                raise ValueError(f"variables: {name} is in the library already; use it, or take another name")
         known = self.known_variables()
         used = {"predictors": list(self.predictors)}
         used["cohort.include"] = [r.variable for r in self.cohort.include]
@@ -203,16 +215,41 @@ class Study(Strict):
             for name in names:
                 if name not in known:
                     raise ValueError(f"{place}: no variable {name}{_suggest(name, known)}")
-        for rule in (*self.cohort.include, *self.outcome.any_of):
-            levels = known[rule.variable].levels
-            for level in (rule.equals, rule.not_equals):
-                if level is not None and levels and level not in levels:
-                    raise ValueError(f"{rule.variable} is never {level!r}; it is {known[rule.variable].allowed()}")
+        for place, rules in (("cohort.include", self.cohort.include), ("outcome.any_of", self.outcome.any_of)):
+            for rule in rules:
+                variable = known[rule.variable]
+                for level in (rule.equals, rule.not_equals):
+                    if level is not None and variable.levels and level not in variable.levels:
+                        raise ValueError(f"{place}: {variable.name} is never {level!r}; it is {variable.allowed()}")
+        self._lists_agree()
         outcome_sources = {r.variable for r in self.outcome.any_of} & set(self.predictors)
         if outcome_sources:
             told = ", ".join(sorted(outcome_sources))
             raise ValueError(f"predictors: {told} defines the outcome and must not predict it")
         return self
+
+
+    def _lists_agree(self) -> None:
+        lists = {
+            "predictors": self.predictors,
+            "twins.names": self.twins.names,
+            "twins.interventions": self.twins.interventions,
+            "models.names": self.models.names,
+            "models.feature_sets": self.models.feature_sets,
+        }
+        for place, names in lists.items():
+            twice = sorted({str(n) for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"{place}: {', '.join(twice)} stands there twice")
+        for key, wanted, there in (
+            ("model", self.report.model, self.models.names),
+            ("feature_set", self.report.feature_set, self.models.feature_sets),
+        ):
+            if wanted not in there:
+                raise ValueError(f"report: {key} is {wanted!r}, which is not trained; [models] has {', '.join(there)}")
+        drawn = self.twins.draws
+        if self.models.train_draws > drawn:
+            raise ValueError(f"models: train_draws is {self.models.train_draws}, but [twins] draws is {drawn}")
 
 
 Model = TypeVar("Model", bound=Strict)
@@ -235,6 +272,8 @@ def read_toml(path: Path, model: type[Model]) -> Model:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be read: {fault.strerror or fault}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{path}: not valid TOML: {fault}") from None
     try:

@@ -150,6 +150,8 @@ def validate(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:
             if str(check).startswith("column_in_"):
                 lines.append(f"{source}: column {first['failure_case']} is missing or not known to table {table}")
                 continue
-            place = "" if first["index"] is None else f", first in row {first['index']}: {first['failure_case']!r}"
+            value = first["failure_case"]
+            value = value.item() if hasattr(value, "item") else value      # 702.0, not np.float64(702.0)
+            place = "" if first["index"] is None else f", first in row {first['index']}: {value!r}"
             lines.append(f"{source}: column {column} breaks {check} in {len(group)} row(s){place}")
         raise TableError("\n".join(lines)) from None

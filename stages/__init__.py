@@ -12,6 +12,7 @@ from pipeline.runs import RunError, Stage, stage
 from pipeline.schema import TableError
 
 RUNS = Path("data/runs")
+SCENARIOS = Path("configs/scenarios")
 
 
 def main(name: str, doc: str, sections: tuple[str, ...], body: Callable[[Study, Path, Stage], None]) -> None:

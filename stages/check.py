@@ -10,9 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
-from pipeline.config import CsvCohort, read_study
+from pipeline.config import ConfigError, CsvCohort, read_study
 from pipeline.runs import hash_file
-from stages import RUNS, faults_in_words
+from stages import RUNS, SCENARIOS, faults_in_words
 
 SECTIONS = {
     "cohort": {"cohort", "outcome", "variables"},
@@ -34,6 +34,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with faults_in_words():
         study = read_study(arguments.study)
+        there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
+        for name in study.twins.interventions:
+            if name not in there:
+                where = f"{arguments.study}: [twins] interventions"
+                raise ConfigError(f"{where}: no scenario {name} in {SCENARIOS}; there are {', '.join(there)}")
         folder = arguments.runs / arguments.study.stem / "config"
         folder.mkdir(parents=True, exist_ok=True)
         for name, sections in SECTIONS.items():

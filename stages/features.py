@@ -6,9 +6,7 @@ from pathlib import Path
 
 from pipeline.config import Study
 from pipeline.runs import Stage
-from stages import main
-
-SCENARIOS = Path("configs/scenarios")
+from stages import SCENARIOS, main
 
 
 def body(study: Study, folder: Path, stage: Stage) -> None:

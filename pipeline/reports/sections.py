@@ -98,7 +98,9 @@ def overall(results: Results, bands: list[groups.Band]) -> str:
 
 def _help(results: Results, bands: list[groups.Band]) -> str:
     usable = [band for band in bands if band.n and band.counted]
-    found = groups.strongest(results, usable[-1]) if usable else []
+    if not usable:
+        return "The groups are too small to say what would help whom."
+    found = groups.strongest(results, usable[-1])
     if not found:
         return "The twins show no worthwhile change under the interventions of this study."
     parts = []

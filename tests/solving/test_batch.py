@@ -10,7 +10,11 @@ PEOPLE = {"a": np.arange(10.0), "b": np.linspace(1.0, 2.0, 20).reshape(10, 2)}
 
 
 def describe(person):
-    return {"twice": 2.0 * person["a"], "table": jnp.outer(person["b"], person["b"]), "whole": person["a"].astype(int)}
+    return {
+        "twice": 2.0 * person["a"],
+        "table": jnp.outer(person["b"], person["b"]),
+        "whole": person["a"].astype(int),
+    }
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 5, 9, 10, 64])

@@ -11,7 +11,11 @@ def random_case(seed):
     switches = tuple(np.cumsum(rng.uniform(0.5, 200.0, rng.integers(1, 5))))
     inside = rng.uniform(switches[0], switches[-1] + 900.0, rng.integers(1, 9))
     some = rng.choice(switches, rng.integers(0, len(switches) + 1), replace=False)
-    settings = {"first_step": rng.uniform(0.01, 1.0), "growth": rng.uniform(1.0, 2.0), "max_step": rng.uniform(1.0, 60.0)}
+    settings = {
+        "first_step": rng.uniform(0.01, 1.0),
+        "growth": rng.uniform(1.0, 2.0),
+        "max_step": rng.uniform(1.0, 60.0),
+    }
     return switches, tuple(sorted({*inside, *some})), settings
 
 

@@ -39,7 +39,9 @@ def test_stiff_linear_problem_is_solved_with_long_steps():
         return {"fast": -fast * (y["fast"] - slow), "slow": -slow}
 
     start = {"fast": jnp.asarray(3.0), "slow": jnp.asarray(1.0)}
-    solution = jax.jit(lambda fast: solve_batch(field, start, [fast], uniform(2.0, 40), {"fast": 1.0, "slow": 1.0}))(1e5)
+    solution = jax.jit(
+        lambda fast: solve_batch(field, start, [fast], uniform(2.0, 40), {"fast": 1.0, "slow": 1.0})
+    )(1e5)
     assert int(solution.status) == Status.OK
     assert float(solution.states["slow"][-1]) == pytest.approx(np.exp(-2.0), rel=1e-5)
     assert float(solution.states["fast"][-1]) == pytest.approx(1e5 / (1e5 - 1.0) * np.exp(-2.0), rel=1e-5)
@@ -97,15 +99,24 @@ def test_error_estimate_is_small_where_the_error_is_small(random_problems):
 
 def test_field_that_depends_on_time_is_refused():
     with pytest.raises(ValueError, match="does not depend on time"):
-        solve_batch(lambda t, y, a: [a * jnp.sin(t) - y[0]], [jnp.asarray(1.0)], [1.0], uniform(1.0, 2), [1.0])
+        solve_batch(
+            lambda t, y, a: [a * jnp.sin(t) - y[0]], [jnp.asarray(1.0)], [1.0], uniform(1.0, 2), [1.0]
+        )
 
 
 def test_inputs_switch_between_segments_and_reads_land_where_asked():
     switches, times, rates = (0.0, 1.0, 4.0), (0.0, 0.5, 1.0, 3.3, 4.0, 6.0), (2.0, 0.1, 1.0)
     grid = make_grid(switches, times, first_step=0.01, growth=1.1, max_step=0.02)
     start, scale = [jnp.asarray(5.0)], [5.0]
-    found = jax.jit(lambda r: solve_batch(lambda t, y, k: [-k * y[0]], start, list(r), grid, scale))(jnp.array(rates))
-    spent = np.array([sum(r * np.clip(t - a, 0, b - a) for r, a, b in zip(rates, (0, 1, 4), (1, 4, 9), strict=True)) for t in times])
+    found = jax.jit(lambda r: solve_batch(lambda t, y, k: [-k * y[0]], start, list(r), grid, scale))(
+        jnp.array(rates)
+    )
+    spent = np.array(
+        [
+            sum(r * np.clip(t - a, 0, b - a) for r, a, b in zip(rates, (0, 1, 4), (1, 4, 9), strict=True))
+            for t in times
+        ]
+    )
     assert found.states[0].shape == (6,)
     np.testing.assert_allclose(found.states[0], 5.0 * np.exp(-spent), rtol=1e-5)
 
@@ -118,7 +129,13 @@ def test_start_is_read_only_when_asked():
 
 def test_solution_that_leaves_the_numbers_is_nan_with_its_status():
     grid = uniform(100.0, 4)
-    found = solve_batch(lambda t, y, k: [-jnp.log(y[0]), -y[1]], [jnp.asarray(-1.0), jnp.asarray(1.0)], [None], grid, [1.0, 1.0])
+    found = solve_batch(
+        lambda t, y, k: [-jnp.log(y[0]), -y[1]],
+        [jnp.asarray(-1.0), jnp.asarray(1.0)],
+        [None],
+        grid,
+        [1.0, 1.0],
+    )
     assert int(found.status) == Status.NOT_FINITE
     assert np.isnan(found.states[0]).all()
     assert np.isnan(found.states[1]).all()

@@ -31,7 +31,11 @@ def cumulative(*v):
 
 
 def looped(*v):
-    return [jax.lax.fori_loop(0, 3, lambda i, x: x * v[1], v[0]), jax.lax.cond(v[2] > 0, jnp.sin, jnp.cos, v[2]), v[1]]
+    return [
+        jax.lax.fori_loop(0, 3, lambda i, x: x * v[1], v[0]),
+        jax.lax.cond(v[2] > 0, jnp.sin, jnp.cos, v[2]),
+        v[1],
+    ]
 
 
 def scanned(*v):
@@ -61,7 +65,9 @@ def test_factor_and_solve_equal_a_dense_solution(seed):
     rng = np.random.default_rng(seed)
     size = int(rng.integers(1, 10))
     columns = random_structure(size, rng)
-    pattern = find_pattern(lambda y: [sum((jnp.sin(y[j]) for j in c), 0.0 * y[i]) for i, c in enumerate(columns)], size)
+    pattern = find_pattern(
+        lambda y: [sum((jnp.sin(y[j]) for j in c), 0.0 * y[i]) for i, c in enumerate(columns)], size
+    )
     dense = np.zeros((size, size))
     for i, c in enumerate(columns):
         assert set(c) | {i} == set(pattern.nonzero[i])

@@ -59,15 +59,19 @@ def test_corrected_slopes_change_continuously_with_pressure_and_age():
         # Groups differ by up to 0.41 over at least 4.4 mmHg: 0.2 mmHg moves a slope by less than 0.02.
         assert np.abs(np.diff(slope, axis=1)).max() < 0.02
         assert np.diff(slope, axis=1).min() >= 0.0
-        assert np.abs(np.diff(slope, axis=0)).max() < 0.08      # half a year
-    np.testing.assert_allclose(np.asarray(k.cS).min(), 0.64502, atol=1e-5)      # flat beyond the outer groups
+        assert np.abs(np.diff(slope, axis=0)).max() < 0.08  # half a year
+    np.testing.assert_allclose(np.asarray(k.cS).min(), 0.64502, atol=1e-5)  # flat beyond the outer groups
     np.testing.assert_allclose(np.asarray(k.cS).max(), 1.76433, atol=1e-5)
 
 
 def test_corrected_and_published_agree_at_the_points_of_the_table():
     for sbp in (114.584250091676, 126.251833516685, 136.390722405574, 149.169416941694):
-        assert float(baseline(CORRECTED, sbp=sbp).cS) == pytest.approx(float(baseline(PUBLISHED, sbp=sbp).cS), rel=1e-12)
-        assert float(baseline(CORRECTED, sbp=sbp).cD) == pytest.approx(float(baseline(PUBLISHED, sbp=sbp).cD), rel=1e-12)
+        assert float(baseline(CORRECTED, sbp=sbp).cS) == pytest.approx(
+            float(baseline(PUBLISHED, sbp=sbp).cS), rel=1e-12
+        )
+        assert float(baseline(CORRECTED, sbp=sbp).cD) == pytest.approx(
+            float(baseline(PUBLISHED, sbp=sbp).cD), rel=1e-12
+        )
 
 
 def test_standard_dose_lowers_pressure_as_in_trials():
@@ -75,7 +79,7 @@ def test_standard_dose_lowers_pressure_as_in_trials():
     at_trials, lower = baseline(CORRECTED, sbp=154, dbp=97), baseline(CORRECTED, sbp=144, dbp=87)
     assert (float(at_trials.dS), float(at_trials.dD)) == pytest.approx((9.1, 5.5))
     assert (float(lower.dS), float(lower.dD)) == pytest.approx((8.1, 4.4))
-    assert float(baseline(CORRECTED, sbp=60, dbp=40).dS) == 0.0      # never raises pressure
+    assert float(baseline(CORRECTED, sbp=60, dbp=40).dS) == 0.0  # never raises pressure
     assert float(baseline(CORRECTED, sbp=60, dbp=40).dD) == 0.0
 
 
@@ -103,7 +107,10 @@ def test_stopping_takes_the_effect_back_and_two_drugs_do_twice_as_much():
 
 def test_stopping_halfway_through_the_ramp_takes_back_only_what_was_reached():
     switches, times = (0.0, 0.05 * YEAR), YEAR * np.array([0.05, 0.1, 0.15, 0.2, 1.0])
-    effect = course(CORRECTED, times, [1, 0], switches)["sbp_mmhg"] - course(CORRECTED, times, [0, 0], switches)["sbp_mmhg"]
+    effect = (
+        course(CORRECTED, times, [1, 0], switches)["sbp_mmhg"]
+        - course(CORRECTED, times, [0, 0], switches)["sbp_mmhg"]
+    )
     assert effect.min() >= -9.1 / 2 - 1e-10
     np.testing.assert_allclose(effect[-2:], 0.0, atol=1e-10)
 

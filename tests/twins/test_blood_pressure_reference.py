@@ -29,7 +29,9 @@ def test_pressure_follows_the_published_model(name):
         switches, inputs = (0.0, YEAR * (treated_at - age)), [changed(), changed(pressure_drugs=1)]
     twin = BloodPressure.build("published")
     grid = make_grid(switches, tuple(YEAR * (expected["age_years"] - age)))
-    result = simulate(System((twin,)), person, {twin.name: as_floats(twin.defaults())}, inputs, switches, grid)
+    result = simulate(
+        System((twin,)), person, {twin.name: as_floats(twin.defaults())}, inputs, switches, grid
+    )
     assert int(result.status[twin.name]) == Status.OK
     for output in ("sbp_mmhg", "dbp_mmhg", "map_mmhg"):
         np.testing.assert_allclose(result.values[output], expected[output], rtol=0, atol=1e-5, err_msg=output)

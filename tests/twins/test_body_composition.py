@@ -64,7 +64,10 @@ def test_what_is_eaten_is_spent_or_stored():
     rng = np.random.default_rng(2)
     size = len(PEOPLE["male"])
     state = State(
-        G=rng.uniform(0.2, 0.8, size), E=rng.uniform(8, 25, size), F=rng.uniform(5, 70, size), A=rng.uniform(-3e5, 3e5, size)
+        G=rng.uniform(0.2, 0.8, size),
+        E=rng.uniform(8, 25, size),
+        F=rng.uniform(5, 70, size),
+        A=rng.uniform(-3e5, 3e5, size),
     )
     change = rng.uniform(-900, 900, size)
 
@@ -76,8 +79,8 @@ def test_what_is_eaten_is_spent_or_stored():
         return TWIN.vector_field(0.0, y, k, u, {}), TWIN.observe(y, k, u, {})
 
     rate, seen = balance(PEOPLE, state, change)
-    lean_rate = 10.4 / state.F * rate.F                                   # from L - 10.4 ln F
-    stored = 39.5e6 * rate.F + 7.6e6 * lean_rate + 17.6e6 * rate.G        # J/kg, Hall 2011
+    lean_rate = 10.4 / state.F * rate.F  # from L - 10.4 ln F
+    stored = 39.5e6 * rate.F + 7.6e6 * lean_rate + 17.6e6 * rate.G  # J/kg, Hall 2011
     eaten = 4184.0 * (seen["energy_intake_kcal_d"] - seen["energy_expenditure_kcal_d"])
     np.testing.assert_allclose(stored, eaten, rtol=1e-9, atol=1e-3)
 
@@ -146,7 +149,9 @@ def test_more_energy_makes_heavier_and_fatter(course):
 
 
 def test_more_activity_makes_lighter(course):
-    assert course(MAN, activity_factor=1.2)["weight_kg"][-1] < course(MAN, activity_factor=1.0)["weight_kg"][-1]
+    assert (
+        course(MAN, activity_factor=1.2)["weight_kg"][-1] < course(MAN, activity_factor=1.0)["weight_kg"][-1]
+    )
     assert course(MAN, activity_factor=1.0)["weight_kg"][-1] == pytest.approx(MAN["weight_kg"], rel=1e-9)
 
 
@@ -168,4 +173,6 @@ def test_unlikely_bodies_are_flagged():
     seen = {"bmi_kg_m2": 14.0, "body_fat_percent": 2.0, "energy_intake_kcal_d": 400.0}
     k = TWIN.constants(MAN, TWIN.defaults())
     assert all(TWIN.flags(k, seen).values())
-    assert not any(TWIN.flags(k, {"bmi_kg_m2": 24.0, "body_fat_percent": 20.0, "energy_intake_kcal_d": 2000.0}).values())
+    assert not any(
+        TWIN.flags(k, {"bmi_kg_m2": 24.0, "body_fat_percent": 20.0, "energy_intake_kcal_d": 2000.0}).values()
+    )

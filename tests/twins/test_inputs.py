@@ -51,12 +51,27 @@ def test_every_twin_hears_inputs_that_exist():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('title = "x"\n[[segments]]\ninputs = { energy_kcal = -500 }', ["no input energy_kcal", "energy_change_kcal_d"]),
-        ('title = "x"\n[[segments]]\ninputs = { energy_change_kcal_d = -9000 }', ["-9000", "-5000 to 5000 kcal/d"]),
-        ('title = "x"\n[[segments]]\ninputs = { carbohydrate_fraction = 45 }', ["carbohydrate_fraction is 45", "0 to 1"]),
+        (
+            'title = "x"\n[[segments]]\ninputs = { energy_kcal = -500 }',
+            ["no input energy_kcal", "energy_change_kcal_d"],
+        ),
+        (
+            'title = "x"\n[[segments]]\ninputs = { energy_change_kcal_d = -9000 }',
+            ["-9000", "-5000 to 5000 kcal/d"],
+        ),
+        (
+            'title = "x"\n[[segments]]\ninputs = { carbohydrate_fraction = 45 }',
+            ["carbohydrate_fraction is 45", "0 to 1"],
+        ),
         ('title = "x"\n[[segments]]\ninputs = { dnl_drug_factor = nan }', ["dnl_drug_factor is nan"]),
-        ('title = "x"\n[[segments]]\nstart_d = 30\n[[segments]]\nstart_d = 0', ["one after another", "start_d"]),
-        ('title = "x"\n[[segments]]\nstart_d = 0\n[[segments]]\nstart_d = 0', ["one after another", "start_d"]),
+        (
+            'title = "x"\n[[segments]]\nstart_d = 30\n[[segments]]\nstart_d = 0',
+            ["one after another", "start_d"],
+        ),
+        (
+            'title = "x"\n[[segments]]\nstart_d = 0\n[[segments]]\nstart_d = 0',
+            ["one after another", "start_d"],
+        ),
         ('title = "x"\nsegments = []', ["segments"]),
         ('title = "x"\ntitel = "y"', ["does not know titel", "title"]),
         ('description = "x"', ["title is missing"]),
@@ -79,7 +94,9 @@ def test_fat_takes_up_what_carbohydrate_leaves():
     u = read_scenarios(FOLDER, ("low_carbohydrate",))["low_carbohydrate"].arrays()[0]
     resolved = resolve(u, MAN)
     assert float(resolved["carbohydrate_fraction"]) == 0.20
-    assert float(resolved["fat_fraction"]) == pytest.approx(MAN["fat_fraction"] + MAN["carbohydrate_fraction"] - 0.20)
+    assert float(resolved["fat_fraction"]) == pytest.approx(
+        MAN["fat_fraction"] + MAN["carbohydrate_fraction"] - 0.20
+    )
 
 
 def test_named_fat_is_kept():

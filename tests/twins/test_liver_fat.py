@@ -11,7 +11,7 @@ from pipeline.twins.liver_fat import ACCEPTED, LiverFat
 from tests.twins.people import as_floats, changed
 
 CORRECTED = LiverFat.build("corrected")
-ONE_MULTIPLIER = LiverFat(frozenset({"steady_start", "diet_reaches_liver"}))       # the paper's calibration
+ONE_MULTIPLIER = LiverFat(frozenset({"steady_start", "diet_reaches_liver"}))  # the paper's calibration
 DIET = {"carbohydrate_fraction": 0.45, "fat_fraction": 0.37}
 STOP_D = 84.0
 TIMES = (0.0, 14.0, STOP_D, STOP_D + 20.0)
@@ -31,7 +31,9 @@ def course():
     system, switches = System((CORRECTED,)), (0.0, STOP_D)
     grid = make_grid(switches, TIMES)
     run = jax.jit(
-        lambda who, p, before, after: simulate(system, who, {"liver_fat": p}, [before, after], switches, grid, rtol=1e-9)
+        lambda who, p, before, after: simulate(
+            system, who, {"liver_fat": p}, [before, after], switches, grid, rtol=1e-9
+        )
     )
 
     def solve(who, p, before=None, after=None):
@@ -44,7 +46,9 @@ def course():
 
 @pytest.fixture(scope="module")
 def calibrate():
-    return {twin: jax.jit(jax.vmap(twin.constants, in_axes=(0, None))) for twin in (CORRECTED, ONE_MULTIPLIER)}
+    return {
+        twin: jax.jit(jax.vmap(twin.constants, in_axes=(0, None))) for twin in (CORRECTED, ONE_MULTIPLIER)
+    }
 
 
 def steady_liver_fat(p, m_N, m_T):
@@ -59,11 +63,16 @@ def steady_liver_fat(p, m_N, m_T):
 def test_wanted_liver_fat_is_held_exactly(calibrate, twin, theta):
     wanted = np.geomspace(1.0 if twin is CORRECTED else 7.2, 45.0, 200)
     p = parameters(theta)
-    k = calibrate[twin]({n: np.broadcast_to(v, wanted.shape) for n, v in person().items()} | {"pdff_percent": wanted}, p)
+    k = calibrate[twin](
+        {n: np.broadcast_to(v, wanted.shape) for n, v in person().items()} | {"pdff_percent": wanted}, p
+    )
     held = steady_liver_fat(p, np.asarray(k.m_N), np.asarray(k.m_T)) / 10
     assert not np.asarray(k.raised).any()
     np.testing.assert_allclose(held, wanted, rtol=1e-10)
-    rate = jax.vmap(lambda k: twin.vector_field(0.0, twin.initial(k), k, as_floats(changed(**DIET)), {}), in_axes=(_axes(k),))
+    rate = jax.vmap(
+        lambda k: twin.vector_field(0.0, twin.initial(k), k, as_floats(changed(**DIET)), {}),
+        in_axes=(_axes(k),),
+    )
     assert np.abs(np.asarray(rate(k).H) / 100.0).max() < 1e-12
     assert np.abs(np.asarray(rate(k).D) / 10.0).max() < 1e-12
 
@@ -74,7 +83,9 @@ def _axes(k):
 
 
 def test_best_fit_needs_no_multiplier_at_its_own_steady_state():
-    assert float(ONE_MULTIPLIER.constants(person(16.893836788888126), parameters()).m_T) == pytest.approx(1.0, abs=1e-12)
+    assert float(ONE_MULTIPLIER.constants(person(16.893836788888126), parameters()).m_T) == pytest.approx(
+        1.0, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,12 +96,15 @@ def test_best_fit_needs_no_multiplier_at_its_own_steady_state():
     ],
 )
 def test_multipliers_of_the_paper_are_found(study, theta, pdff_percent, m_T):
-    assert float(ONE_MULTIPLIER.constants(person(pdff_percent), parameters(theta)).m_T) == pytest.approx(m_T, abs=1e-10)
+    assert float(ONE_MULTIPLIER.constants(person(pdff_percent), parameters(theta)).m_T) == pytest.approx(
+        m_T, abs=1e-10
+    )
 
 
 @pytest.mark.parametrize(
     ("theta", "m_T"),
-    [("diet", m) for m in (0.5537382005, 0.1681293539, 0.5966252487, 0.1327332834, 1.1229031403)] + [("drug", 1.6378861308)],
+    [("diet", m) for m in (0.5537382005, 0.1681293539, 0.5966252487, 0.1327332834, 1.1229031403)]
+    + [("drug", 1.6378861308)],
 )
 def test_calibration_undoes_the_steady_state_of_the_other_studies(theta, m_T):
     p = parameters(theta)
@@ -115,7 +129,9 @@ def test_liver_fat_below_the_limit_is_raised_and_said(twin, theta, limit_percent
     assert bool(twin.flags(k, {"pdff_percent": jnp.asarray(0.8)})["liver fat below the model's limit"])
     assert float(k.m_T) > 0
     above = twin.constants(person(1.06 * limit_percent), parameters(theta))
-    assert not bool(twin.flags(above, {"pdff_percent": jnp.asarray(0.8)})["liver fat below the model's limit"])
+    assert not bool(
+        twin.flags(above, {"pdff_percent": jnp.asarray(0.8)})["liver fat below the model's limit"]
+    )
 
 
 def test_without_change_nothing_happens(course):
@@ -128,7 +144,9 @@ def test_without_change_nothing_happens(course):
 
 def test_published_baseline_of_the_training_study(calibrate):
     """Shares of the best fit lie where Donnelly 2005 measured them; markers as in the paper at day 0."""
-    k = ONE_MULTIPLIER.constants(person(16.893836788888126, carbohydrate_fraction=0.40, fat_fraction=0.42), parameters())
+    k = ONE_MULTIPLIER.constants(
+        person(16.893836788888126, carbohydrate_fraction=0.40, fat_fraction=0.42), parameters()
+    )
     u = changed(carbohydrate_fraction=0.40, fat_fraction=0.42)
     seen = ONE_MULTIPLIER.observe(ONE_MULTIPLIER.initial(k), k, u, {})
     told = {"dnl_umol_l": 250.0, "bhb_mg_dl": 0.602, "vldl_tag_mmol_l": 1.895}
@@ -151,12 +169,14 @@ def test_scaling_fluxes_and_pool_scales_liver_fat_and_leaves_shares(course):
 @pytest.mark.parametrize("theta", ACCEPTED)
 def test_inhibitor_of_lipogenesis_lowers_liver_fat_until_it_stops(course, theta):
     seen = course(person(16.0), parameters(theta), changed(dnl_drug_factor=31.05 / 43.27))
-    pdff, oxidation, export = (seen[n] for n in ("pdff_percent", "oxidation_share_percent", "vldl_tag_mmol_l"))
+    pdff, oxidation, export = (
+        seen[n] for n in ("pdff_percent", "oxidation_share_percent", "vldl_tag_mmol_l")
+    )
     assert pdff[0] > pdff[1] > pdff[2]
     assert oxidation[2] > oxidation[0]
     assert export[2] < export[0]
     assert pdff[2] < pdff[3] < pdff[0]
-    if theta == "train":      # 20 days are six time constants of H and D here: e^-6 is 0.25 %
+    if theta == "train":  # 20 days are six time constants of H and D here: e^-6 is 0.25 %
         assert abs(pdff[3] - pdff[0]) < 0.01 * abs(pdff[2] - pdff[0])
 
 
@@ -177,10 +197,13 @@ def test_energy_and_carbohydrate_act_in_their_known_direction(course):
 def test_insulin_resistance_follows_fat_and_is_never_negative():
     k, u = CORRECTED.constants(person(), parameters()), changed(**DIET)
     y = CORRECTED.initial(k)
-    factor = lambda ratio: float(CORRECTED.observe(y, k, u, {"fat_ratio": ratio})["insulin_resistance_factor"])  # noqa: E731
+
+    def factor(ratio):
+        return float(CORRECTED.observe(y, k, u, {"fat_ratio": ratio})["insulin_resistance_factor"])
+
     assert factor(1.0) == 1.0
-    assert factor(1.5) == pytest.approx(1.6)        # k_IR is 1.2
-    assert factor(0.1) == 0.0                        # the published clamp, below a sixth of the fat
+    assert factor(1.5) == pytest.approx(1.6)  # k_IR is 1.2
+    assert factor(0.1) == 0.0  # the published clamp, below a sixth of the fat
 
 
 def test_states_stay_positive_under_the_hardest_inputs(course):

@@ -42,7 +42,9 @@ def differences(values, expected):
             "F": values["fat_mass_kg"],
             "L": values["lean_mass_kg"],
         }
-        of_maximum = np.abs(4184.0 * values["thermogenesis_kcal_d"] - expected["A"]) / np.abs(expected["A"]).max()
+        of_maximum = (
+            np.abs(4184.0 * values["thermogenesis_kcal_d"] - expected["A"]) / np.abs(expected["A"]).max()
+        )
     found = {name: np.max(np.abs(np.asarray(x) / expected[name] - 1.0)) for name, x in ours.items()}
     return found | ({"A": of_maximum.max()} if "fat_mass_kg" in values else {})
 
@@ -51,10 +53,14 @@ def differences(values, expected):
 def liver_only():
     """The three short scenarios share one time line, so that one program serves them."""
     twin = LiverFat(frozenset({"steady_start", "diet_reaches_liver"}))
-    times = sorted({float(t) for name in LIVER_ONLY for t in read_rows("liver_fat_reference.csv", name)["time_d"]})
+    times = sorted(
+        {float(t) for name in LIVER_ONLY for t in read_rows("liver_fat_reference.csv", name)["time_d"]}
+    )
     grid = make_grid((0.0,), tuple(times))
     run = jax.jit(
-        lambda person, p, u, rtol: simulate(System((twin,)), person, {twin.name: p}, [u], (0.0,), grid, rtol=rtol)
+        lambda person, p, u, rtol: simulate(
+            System((twin,)), person, {twin.name: p}, [u], (0.0,), grid, rtol=rtol
+        )
     )
     return twin, np.array(times), run
 
@@ -110,7 +116,7 @@ def published_ten_years():
         "weight_kg": 105,
         "body_fat_percent": 100 * 40 / 105,
         "activity_level": 1.5,
-        "pdff_percent": 16.893836788888126,       # at which lipogenesis needs no multiplier
+        "pdff_percent": 16.893836788888126,  # at which lipogenesis needs no multiplier
         "carbohydrate_fraction": 0.40,
         "fat_fraction": 0.42,
     }
@@ -129,6 +135,13 @@ def test_body_and_liver_follow_the_reference(request, name, rtol):
 
 
 def test_reference_reaches_the_published_ends():
-    ends = {"low_carbohydrate": 9.993, "overfeeding": 5.968, "acc_inhibitor": 14.799, "published_ten_years": 3.954}
+    ends = {
+        "low_carbohydrate": 9.993,
+        "overfeeding": 5.968,
+        "acc_inhibitor": 14.799,
+        "published_ten_years": 3.954,
+    }
     for name, pdff_percent in ends.items():
-        assert read_rows("liver_fat_reference.csv", name)["H"][-1] / 10 == pytest.approx(pdff_percent, abs=5e-4)
+        assert read_rows("liver_fat_reference.csv", name)["H"][-1] / 10 == pytest.approx(
+            pdff_percent, abs=5e-4
+        )
