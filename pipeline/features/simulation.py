@@ -77,8 +77,9 @@ def simulate_people(
     row, bands, status, flags, error = run_batches(
         lambda x: one_person(x, "batch"), people, chunk=batch, label="simulating people", progress=progress
     )
-    worst = np.max(np.stack(list(status.values())), axis=0)
-    again = np.flatnonzero((worst == Status.NOT_FINITE) | ((worst == Status.OK) & ~(error <= max_error)))
+    solved = np.stack([status[t.name] for t in system.dynamic]) if system.dynamic else np.empty((0, number))
+    rough = (solved == Status.OK).any(axis=0) & ~(error <= max_error)
+    again = np.flatnonzero((solved == Status.NOT_FINITE).any(axis=0) | rough)
     if again.size:
         some = {name: values[again] for name, values in people.items()}
         new = run_batches(

@@ -1,4 +1,4 @@
-"""Body fat, activity and diet of each person, in closed form.
+"""Body fat and activity of each person, in closed form.
 
 Body fat is the DXA value where measured, else the equation of Jackson AS et al., Int J Obes 2002;26:789-796.
 Activity comes from two sources that disagree in known ways: people's usual activity (prior) and what they say
@@ -19,15 +19,11 @@ ACTIVITY, ACTIVITY_CV = 1.5, 0.15          # sedentary to light; between people,
 RECALL_CV_DAY, RESTING_CV = 0.23, 0.085    # within a person from day to day; of a predicted resting rate, Black 2000
 UNDER_REPORT = 0.11              # of a recalled intake, Moshfegh AJ et al., AJCN 2008;88:324-332
 UNDER_REPORT_CV = 0.20           # between people, assumed
-# Share of energy: mean, sd between people, sd from day to day; two recall days of 3,911 adults, NHANES 2017-2018.
-CARBOHYDRATE = (0.45, 0.072, 0.091)        # the mean is the twin's default diet, near the 0.475 of these people
-FAT = (0.37, 0.053, 0.077)
-KCAL_PER_G = {"carbohydrate": 4.0, "fat": 9.0}
 
 
 def fit(table: pd.DataFrame, counts: pd.DataFrame) -> list[Estimate]:
-    """Estimates for the rows of a baseline table; `counts` holds how often each variable was measured."""
-    return [_body_fat(table), _activity(table, counts), *_diet(table, counts)]
+    """Body fat and activity for the rows of a baseline table; `counts`: how often each variable was measured."""
+    return [_body_fat(table), _activity(table, counts)]
 
 
 def resting_kcal_d(table: pd.DataFrame) -> np.ndarray:
@@ -52,24 +48,10 @@ def _body_fat(table: pd.DataFrame) -> Estimate:
 def _activity(table: pd.DataFrame, counts: pd.DataFrame) -> Estimate:
     eaten = column(table, "energy_intake_kcal_d")
     eaten = np.where(eaten > 0, eaten, np.nan)
-    days = np.maximum(column(counts, "energy_intake_kcal_d"), 1.0)
+    days = np.fmax(column(counts, "energy_intake_kcal_d"), 1.0)
     said = np.log(eaten / (1.0 - UNDER_REPORT) / resting_kcal_d(table))
     noise = np.sqrt(RECALL_CV_DAY**2 / days + RESTING_CV**2 + UNDER_REPORT_CV**2)
     prior = np.full(len(table), np.log(ACTIVITY))
     mode, sd = combine(prior, ACTIVITY_CV, said, noise)
     spread = np.full(len(table), ACTIVITY_CV)
     return Estimate("activity_level", "1", np.exp(mode), sd, spread, basis(eaten, "assumed"), True, 1.1, 2.6)
-
-
-def _diet(table: pd.DataFrame, counts: pd.DataFrame) -> list[Estimate]:
-    eaten = column(table, "energy_intake_kcal_d")
-    eaten = np.where(eaten > 0, eaten, np.nan)
-    found = []
-    for nutrient, (mean, between, daily) in (("carbohydrate", CARBOHYDRATE), ("fat", FAT)):
-        share = KCAL_PER_G[nutrient] * column(table, f"{nutrient}_intake_g_d") / eaten
-        days = np.maximum(column(counts, f"{nutrient}_intake_g_d"), 1.0)
-        mode, sd = combine(np.full(len(table), mean), between, share, daily / np.sqrt(days))
-        spread = np.full(len(table), between)
-        name = f"{nutrient}_fraction"
-        found.append(Estimate(name, "1", mode, sd, spread, basis(share, "assumed"), False, 0.05, 0.80))
-    return found

@@ -10,15 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, qmc
 
-from pipeline.fitting import blood_pressure, body_composition, liver_fat
+from pipeline.fitting import blood_pressure, body_composition, diet, liver_fat
 from pipeline.fitting.estimate import column
 from pipeline.twins import TWINS
 
-FITTERS = {
-    "body_composition": body_composition.fit,
-    "liver_fat": liver_fat.fit,
-    "blood_pressure": blood_pressure.fit,
-}
+FITTERS = (body_composition.fit, diet.fit, liver_fat.fit, blood_pressure.fit)
 KNOWN = ("age_years", "height_cm", "weight_kg")      # taken as they are
 
 
@@ -39,8 +35,8 @@ def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str
     drawn with them. A twin that misses something has a status that says what, and NaN.
     """
     order = [name for name in TWINS if name in twins]
-    estimates = {name: FITTERS[name](table, counts) for name in order}
-    everything = [e for found in estimates.values() for e in found]
+    owner = {name: t for t in reversed(order) for name in TWINS[t].needs}      # the first twin that needs it
+    everything = [e for fit in FITTERS for e in fit(table, counts) if e.name in owner]
     whole = {t: TWINS[t].accepted for t in order}
     spread = [
         (t, q)
@@ -53,7 +49,8 @@ def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str
     people = {name: np.repeat(values[:, None], draws, axis=1) for name, values in known.items()}
     people["male"] = np.repeat((table["sex"] == "male").to_numpy(dtype=float)[:, None], draws, axis=1)
     people |= {e.name: e.draw(z[:, i]) for i, e in enumerate(everything)}
-    for name in {n for t in order for n in TWINS[t].needs} - set(people):
+    diet.constrain(people)
+    for name in owner.keys() - people.keys():
         people[name] = np.full((len(table), draws), np.nan)
     parameters = {t: {q.name: np.full(draws, q.median) for q in TWINS[t].parameters} for t in order}
     for i, (t, q) in enumerate(spread):
@@ -61,14 +58,15 @@ def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str
     for t, vectors in whole.items():         # drawn whole: their single parameters are not identified
         for name in vectors[0] if vectors else ():
             parameters[t][name] = np.array([vectors[d % len(vectors)][name] for d in range(draws)])
-    rows = [e.table(table.index, t, _status(t, people)) for t in order for e in estimates[t]]
+    status = {t: _status(t, people) for t in order}
+    rows = [e.table(table.index, owner[e.name], status[owner[e.name]]) for e in everything]
     return Fitted(pd.concat(rows, ignore_index=True), people, parameters, table.index.to_numpy(dtype=str))
 
 
 def _status(twin: str, people: dict[str, np.ndarray]) -> np.ndarray:
     """ "ok", or the first needed value that is missing, for each person."""
     status = np.full(len(people["male"]), "ok", dtype=object)
-    for name in reversed(TWINS[twin].needs):
+    for name in reversed(list(TWINS[twin].needs)):
         status[np.isnan(people[name]).any(axis=1)] = f"missing {name}"
     return status.astype(str)
 

@@ -38,10 +38,12 @@ def make_grid(
     on. After a switch steps start at `first_step` and grow by `growth` up to `max_step`: time scales belong
     to a twin, not to a person, so one graded grid serves everybody.
 
-    Raises `ValueError` if the times do not rise or lie before the start.
+    Raises `ValueError` if the times do not rise, lie before the start, or none lies after it.
     """
     if list(switches) != sorted(set(switches)) or list(times) != sorted(set(times)):
         raise ValueError(f"switches {switches} and read times {times} must rise, each once")
+    if not times or times[-1] <= switches[0]:
+        raise ValueError(f"no read time after the start {switches[0]}")
     if times[0] < switches[0]:
         raise ValueError(f"read time {times[0]} lies before the start {switches[0]}")
     ends = [*switches[1:], max(times[-1], switches[-1])]

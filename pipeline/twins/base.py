@@ -48,12 +48,18 @@ class Twin(ABC):
 
     name: ClassVar[str]
     citation: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]]                     # of `person`; without them there is no twin
+    # What it needs of `person`, each with a typical value: where one is missing the twin is computed with that,
+    # so that nothing breaks beside it, and its results are NaN.
+    needs: ClassVar[Mapping[str, float]]
     hears: ClassVar[tuple[str, ...]]                     # inputs that act on it, directly or through signals
     parameters: ClassVar[tuple[Parameter, ...]]
     accepted: ClassVar[tuple[Mapping[str, float], ...]] = ()   # whole parameter vectors that fit the data alike
     observables: ClassVar[Mapping[str, Observable]]
     corrections: ClassVar[Mapping[str, str]]             # switch -> what it corrects, in words
+
+    def __post_init__(self) -> None:
+        for name in self.active:
+            self.corrects(name)
 
     @classmethod
     def build(cls, mode: Mode) -> Self:

@@ -58,10 +58,15 @@ class BodyComposition(DynamicTwin):
 
     name = "body_composition"
     citation = "Hall KD et al., Lancet 2011;378:826-837, doi 10.1016/S0140-6736(11)60812-X"
-    needs = (
-        *("male", "age_years", "height_cm", "weight_kg"),
-        *("body_fat_percent", "activity_level", "carbohydrate_fraction"),
-    )
+    needs: ClassVar[Mapping[str, float]] = {
+        "male": 0.0,
+        "age_years": 50.0,
+        "height_cm": 170.0,
+        "weight_kg": 75.0,
+        "body_fat_percent": 30.0,
+        "activity_level": 1.5,
+        "carbohydrate_fraction": 0.45,
+    }
     hears = ("energy_change_kcal_d", "energy_factor", "carbohydrate_fraction", "activity_factor")
     parameters = (
         Parameter("rho_F", "J/kg", 39.5e6, 0.0, HALL),

@@ -54,6 +54,8 @@ class SegmentSpec(Strict):
             spec = INPUTS[name]
             if not spec.low <= value <= spec.high:
                 raise ValueError(f"{name} is {value:g}; allowed: {spec.low:g} to {spec.high:g} {spec.unit}")
+        if self.inputs.get("carbohydrate_fraction", 0.0) + self.inputs.get("fat_fraction", 0.0) > 1.0:
+            raise ValueError("carbohydrate_fraction and fat_fraction are more than all of the energy together")
         return self
 
 
@@ -102,5 +104,5 @@ def resolve(u: Values, person: Values) -> dict[str, Any]:
     c0 = person.get("carbohydrate_fraction", NAN)
     f0 = person.get("fat_fraction", NAN)
     c = jnp.where(jnp.isnan(u["carbohydrate_fraction"]), c0, u["carbohydrate_fraction"])
-    f = jnp.where(jnp.isnan(u["fat_fraction"]), f0 + c0 - c, u["fat_fraction"])
+    f = jnp.where(jnp.isnan(u["fat_fraction"]), jnp.maximum(0.0, f0 + c0 - c), u["fat_fraction"])
     return {**u, "carbohydrate_fraction": c, "fat_fraction": f}

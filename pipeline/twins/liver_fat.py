@@ -76,7 +76,7 @@ class LiverFat(DynamicTwin):
 
     name = "liver_fat"
     citation = "Simonsson C et al., Clin Nutr 2024;43:1532-1543, doi 10.1016/j.clnu.2024.05.017"
-    needs = ("pdff_percent", "carbohydrate_fraction", "fat_fraction")
+    needs: ClassVar[Mapping[str, float]] = {"pdff_percent": 4.0, "carbohydrate_fraction": 0.45, "fat_fraction": 0.37}
     hears = (*BodyComposition.hears, "fat_fraction", "dnl_drug_factor", "insulin_resistance_gain")
     parameters = (
         Parameter("k_diet", "mg/g/d", ACCEPTED["train"]["k_diet"], 0.42, PAPER),

@@ -75,8 +75,10 @@ def simulate(
     A twin that misses a value of this person says so in its status and is NaN; the others still speak. A
     dynamic twin that reads from one that misses something misses it too.
     """
-    filled = {**person}
-    missing = {t.name: _misses(t, filled) for t in system.twins}
+    known = {name: jnp.asarray(value, dtype=float) for name, value in person.items()}
+    missing = {t.name: _misses(t, known) for t in system.twins}
+    typical = {name: value for t in system.twins for name, value in t.needs.items()}
+    filled = {**typical, **{n: jnp.where(jnp.isnan(v), typical.get(n, v), v) for n, v in known.items()}}
     for earlier in system.dynamic:
         for later in system.dynamic[system.dynamic.index(earlier) + 1 :]:
             missing[later.name] = missing[later.name] | missing[earlier.name]
@@ -115,10 +117,7 @@ def simulate(
 
 
 def _misses(twin: Twin, person: Values) -> Any:
-    absent = [name for name in twin.needs if name not in person]
-    if absent:
-        return jnp.asarray(True)
-    return jnp.any(jnp.stack([jnp.isnan(jnp.asarray(person[name], dtype=float)) for name in twin.needs]))
+    return jnp.any(jnp.stack([jnp.isnan(person.get(name, jnp.nan)) for name in twin.needs]))
 
 
 def _status(solution: Solution, missing: Any) -> Any:

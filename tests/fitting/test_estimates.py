@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from pipeline.fitting import Estimate, blood_pressure, body_composition, liver_fat
+from pipeline.fitting import Estimate, blood_pressure, body_composition, diet, liver_fat
 from pipeline.fitting.estimate import combine
 
 
@@ -124,13 +124,17 @@ def test_activity_by_hand():
 
 
 def test_more_recall_days_say_more():
-    diet = {
+    eaten = {
         "energy_intake_kcal_d": [2500.0] * 3,
         "carbohydrate_intake_g_d": [150.0] * 3,
         "fat_intake_g_d": [140.0] * 3,
     }
     days = [1.0, 2.0, 8.0]
-    found = fit(body_composition, dict.fromkeys(diet, days), **diet)
+    found = {
+        name: estimate
+        for part in (body_composition, diet)
+        for name, estimate in fit(part, dict.fromkeys(eaten, days), **eaten).items()
+    }
     for name in ("activity_level", "carbohydrate_fraction", "fat_fraction"):
         assert (np.diff(found[name].sd) < 0).all(), name
     assert (np.diff(found["carbohydrate_fraction"].mode) < 0).all()  # towards 24 %
@@ -140,7 +144,7 @@ def test_more_recall_days_say_more():
 def test_diet_by_hand():
     # Two days at 40 % carbohydrate: noise 0.091 / sqrt(2) against 0.072 between people.
     found = fit(
-        body_composition,
+        diet,
         {"energy_intake_kcal_d": [2.0], "carbohydrate_intake_g_d": [2.0]},
         energy_intake_kcal_d=[2000.0],
         carbohydrate_intake_g_d=[200.0],
@@ -151,10 +155,9 @@ def test_diet_by_hand():
 
 
 def test_recall_of_nothing_is_no_measurement():
-    found = fit(
-        body_composition, energy_intake_kcal_d=[0.0], carbohydrate_intake_g_d=[0.0], fat_intake_g_d=[0.0]
-    )
-    assert found["activity_level"].mode[0] == pytest.approx(1.5)
+    nothing = {"energy_intake_kcal_d": [0.0], "carbohydrate_intake_g_d": [0.0], "fat_intake_g_d": [0.0]}
+    assert fit(body_composition, **nothing)["activity_level"].mode[0] == pytest.approx(1.5)
+    found = fit(diet, **nothing)
     assert found["carbohydrate_fraction"].mode[0] == pytest.approx(0.45)
     assert found["fat_fraction"].mode[0] == pytest.approx(0.37)
 
