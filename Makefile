@@ -25,7 +25,9 @@ code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -nam
 SHARED := pipeline/__init__.py pipeline/config.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
 COHORT_CODE := $(SHARED) $(call code,pipeline/cohorts)
 TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
-FIT_CODE := $(COHORT_CODE) $(TWIN_CODE) $(call code,pipeline/fitting)
+# What later stages use of the cohort package: everybody's values at the visit.
+BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py units.py)
+FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
 .PHONY: help run check test test-slow lint ui bench clean stages FORCE
 
@@ -77,19 +79,19 @@ $(READY): requirements.lock pyproject.toml
 $(OUT)/cohort/manifest.json: $(OUT)/config/cohort.json stages/cohort.py $(COHORT_CODE)
 	$(PYTHON) -m stages.cohort $(CONFIG)
 
-$(OUT)/fit/manifest.json: $(OUT)/config/fit.json $(OUT)/cohort/outputs.sha256 stages/fit.py $(FIT_CODE)
+$(OUT)/fit/manifest.json: $(OUT)/config/fit.json $(OUT)/cohort/outputs.sha256 stages/fit.py $(BASELINE_CODE) $(FIT_CODE)
 	$(PYTHON) -m stages.fit $(CONFIG)
 
 $(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sha256 stages/features.py $(FIT_CODE) $(call code,pipeline/features configs/scenarios)
 	$(PYTHON) -m stages.features $(CONFIG)
 
-$(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(COHORT_CODE) $(call code,pipeline/models)
+$(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(BASELINE_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.train $(CONFIG)
 
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(COHORT_CODE) $(call code,pipeline/reports)
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py $(call code,pipeline/models)

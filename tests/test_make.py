@@ -242,7 +242,7 @@ def test_a_second_run_does_nothing_and_says_so(done):
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("pipeline/variables.csv", ["cohort"]),
+        ("pipeline/variables.csv", ["cohort", "fit", "train", "report"]),
         ("pipeline/cohorts/csv_text.py", ["cohort"]),
         ("pipeline/twins/blood_pressure.py", ["fit", "features"]),
         ("pipeline/solving/grid.py", ["fit", "features"]),
