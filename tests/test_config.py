@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import ConfigError, CsvCohort, NhanesCohort, Strict, read_study, read_toml
+from pipeline.config import ConfigError, CsvCohort, NhanesCohort, Strict, Study, read_study, read_toml
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "configs").glob("*.toml"))
@@ -37,6 +38,7 @@ person_id = "patient"
 age_years = { column = "age" }
 sex = { column = "sex", codes = { F = "female", M = "male" } }
 weight_kg = { column = "weight", unit = "kg" }
+daily_steps = { column = "steps" }
 
 [[cohort.include]]
 variable = "age_years"
@@ -427,3 +429,9 @@ def test_an_unknown_intervention_is_told_by_the_check(tmp_path):
     assert "fasting" in done.stderr
     assert "low_carbohydrate" in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_predictor_without_a_column_is_told():
+    text = (Path(__file__).parents[1] / "configs" / "example_csv.toml").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no column gives waist_cm; map it under \[cohort\.columns\]"):
+        Study.model_validate(tomllib.loads(text.replace('waist_cm = { column = "waist_cm" }\n', "")))

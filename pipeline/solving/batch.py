@@ -38,7 +38,7 @@ def run_batches(
         parts = []
         for part in _in_order(pool, run, starts):
             parts.append(part)
-            bar.update(min(chunk, size - sum(len(jax.tree.leaves(p)[0]) for p in parts[:-1])))
+            bar.update(len(jax.tree.leaves(part)[0]))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
