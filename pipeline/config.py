@@ -221,19 +221,18 @@ class Study(Strict):
                 for level in (rule.equals, rule.not_equals):
                     if level is not None and variable.levels and level not in variable.levels:
                         raise ValueError(f"{place}: {variable.name} is never {level!r}; it is {variable.allowed()}")
+        self._lists_agree()
+        outcome_sources = {r.variable for r in self.outcome.any_of} & set(self.predictors)
+        if outcome_sources:
+            told = ", ".join(sorted(outcome_sources))
+            raise ValueError(f"predictors: {told} defines the outcome and must not predict it")
         if isinstance(self.cohort, CsvCohort):
             mapped = {"age_years", "sex", *self.cohort.columns}
             mapped |= {"bmi_kg_m2"} if {"height_cm", "weight_kg"} <= mapped else set()
             absent = [name for name in self.predictors if name not in mapped]
             if absent:
                 raise ValueError(f"predictors: no column gives {', '.join(absent)}; map it under [cohort.columns]")
-        self._lists_agree()
-        outcome_sources = {r.variable for r in self.outcome.any_of} & set(self.predictors)
-        if outcome_sources:
-            told = ", ".join(sorted(outcome_sources))
-            raise ValueError(f"predictors: {told} defines the outcome and must not predict it")
         return self
-
 
     def _lists_agree(self) -> None:
         lists = {
