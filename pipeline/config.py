@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -26,8 +26,6 @@ from pipeline.schema import Variable, variables
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-TwinName = Literal["body_composition", "liver_fat", "blood_pressure"]
-ModelName = Literal["logistic", "boosting"]
 SetName = Literal["routine", "mechanistic", "both"]
 
 
@@ -132,7 +130,7 @@ class Outcome(Strict):
 class Twins(Strict):
     """Which twins are personalised, and what is asked of them."""
 
-    names: tuple[TwinName, ...] = Field(("body_composition", "liver_fat", "blood_pressure"), min_length=1)
+    names: tuple[str, ...] = Field(("body_composition", "liver_fat", "blood_pressure"), min_length=1)
     mode: Literal["corrected", "published"] = "corrected"
     interventions: tuple[str, ...] = ("less_500_kcal", "low_carbohydrate", "one_pressure_drug")
     years: tuple[PositiveInt, ...] = Field((1, 5, 10), min_length=1)   # when trajectories and responses are read
@@ -144,7 +142,7 @@ class Twins(Strict):
 class Models(Strict):
     """What is trained, and how it is cross-validated."""
 
-    names: tuple[ModelName, ...] = Field(("logistic", "boosting"), min_length=1)
+    names: tuple[str, ...] = Field(("logistic", "boosting"), min_length=1)
     feature_sets: tuple[SetName, ...] = Field(("routine", "mechanistic", "both"), min_length=1)
     folds: int = Field(5, ge=2, le=20)
     repeats: int = Field(3, ge=1, le=50)
@@ -161,7 +159,7 @@ class Evaluation(Strict):
 class Report(Strict):
     """What the report shows."""
 
-    model: ModelName = "logistic"                          # chosen beforehand, never by its result
+    model: str = "logistic"                                # chosen beforehand, never by its result
     feature_set: SetName = "both"
     bands: tuple[Probability, ...] = Field(min_length=1)   # risks that separate the strata
     min_count: int = Field(10, ge=5)                       # smaller counts are shown as "fewer than"
@@ -255,6 +253,14 @@ class Study(Strict):
         drawn = self.twins.draws
         if self.models.train_draws > drawn:
             raise ValueError(f"models: train_draws is {self.models.train_draws}, but [twins] draws is {drawn}")
+
+
+def require(names: Iterable[str], there: Iterable[str], where: str) -> None:
+    """Raise `ConfigError` unless every one of `names`, given at `where`, is `there`."""
+    known = list(there)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(f"{where}: no {', '.join(unknown)}; there are {', '.join(known)}")
 
 
 Model = TypeVar("Model", bound=Strict)

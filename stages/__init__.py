@@ -14,12 +14,21 @@ from pipeline.schema import TableError
 RUNS = Path("data/runs")
 SCENARIOS = Path("configs/scenarios")
 
+# The parts of a study that each stage depends on.
+SECTIONS = {
+    "cohort": {"cohort", "outcome", "variables"},
+    "fit": {"twins", "seed", "variables"},
+    "features": {"twins", "seed"},
+    "train": {"models", "predictors", "seed", "variables"},
+    "evaluate": {"evaluation", "report", "seed"},
+    "report": {"title", "question", "population", "horizon", "caution", "variables"}
+    | {"evaluation", "report", "outcome", "twins", "models", "seed"},
+    "track": {"title"},
+}
 
-def main(name: str, doc: str, sections: tuple[str, ...], body: Callable[[Study, Path, Stage], None]) -> None:
-    """Parse the command line of stage `name`, run `body(study, study_folder, stage)`, report faults in one line each.
 
-    `sections` names the parts of the study that this stage depends on; they go into its manifest.
-    """
+def main(name: str, doc: str | None, body: Callable[[Study, Path, Stage], None]) -> None:
+    """Parse the command line of stage `name`, run `body(study, study_folder, stage)`, say faults in one line each."""
     parser = argparse.ArgumentParser(prog=f"python -m stages.{name}", description=doc)
     parser.add_argument("study", type=Path, help="study file, such as configs/nhanes_dysglycaemia.toml")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where runs are kept (default: %(default)s)")
@@ -27,7 +36,7 @@ def main(name: str, doc: str, sections: tuple[str, ...], body: Callable[[Study, 
     with faults_in_words():
         study = read_study(arguments.study)
         folder = arguments.runs / arguments.study.stem
-        with stage(folder / name, config=study.model_dump(mode="json", include=set(sections))) as running:
+        with stage(folder / name, config=study.model_dump(mode="json", include=SECTIONS[name])) as running:
             body(study, folder, running)
 
 

@@ -10,20 +10,27 @@ import argparse
 import json
 from pathlib import Path
 
-from pipeline.config import ConfigError, CsvCohort, read_study
+from pipeline.config import CsvCohort, Study, read_study, require
 from pipeline.runs import hash_file
-from stages import RUNS, SCENARIOS, faults_in_words
+from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
 
-SECTIONS = {
-    "cohort": {"cohort", "outcome", "variables"},
-    "fit": {"twins", "seed"},
-    "features": {"twins", "seed"},
-    "train": {"models", "predictors", "seed", "variables"},
-    "evaluate": {"evaluation", "report", "seed"},
-    "report": {"title", "question", "population", "horizon", "caution"}
-    | {"evaluation", "report", "outcome", "twins", "models", "seed"},
-    "track": {"title"},
-}
+
+def check_names(study: Study, file: Path) -> None:
+    """Raise `ConfigError` for a twin, model, scenario or output that the library does not have.
+
+    Slow, because it loads the registries, so it is asked only when the study has changed.
+    """
+    from pipeline.features import OVER_YEARS
+    from pipeline.models import MODELS
+    from pipeline.twins import TWINS, read_scenarios
+
+    require(study.twins.names, TWINS, f"{file}: [twins] names")
+    require(study.models.names, MODELS, f"{file}: [models] names")
+    outputs = [output for twin in study.twins.names for output in OVER_YEARS[twin]]
+    require(study.report.outputs, outputs, f"{file}: [report] outputs")
+    there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
+    require(study.twins.interventions, there, f"{file}: [twins] interventions")
+    read_scenarios(SCENARIOS, study.twins.interventions)
 
 
 def main() -> None:
@@ -34,21 +41,19 @@ def main() -> None:
     arguments = parser.parse_args()
     with faults_in_words():
         study = read_study(arguments.study)
-        there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
-        for name in study.twins.interventions:
-            if name not in there:
-                where = f"{arguments.study}: [twins] interventions"
-                raise ConfigError(f"{where}: no scenario {name} in {SCENARIOS}; there are {', '.join(there)}")
         folder = arguments.runs / arguments.study.stem / "config"
-        folder.mkdir(parents=True, exist_ok=True)
+        texts = {}
         for name, sections in SECTIONS.items():
             settings = study.model_dump(mode="json", include=sections)
             if name == "cohort" and isinstance(study.cohort, CsvCohort):
                 settings["file_sha256"] = hash_file(study.cohort.path)
-            text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
-            path = folder / f"{name}.json"
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                path.write_text(text, encoding="utf-8")
+            texts[folder / f"{name}.json"] = json.dumps(settings, indent=1, sort_keys=True) + "\n"
+        changed = {p: text for p, text in texts.items() if not p.exists() or p.read_text(encoding="utf-8") != text}
+        if changed:
+            check_names(study, arguments.study)
+            folder.mkdir(parents=True, exist_ok=True)
+        for path, text in changed.items():
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,4 +39,4 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 if __name__ == "__main__":
-    main("cohort", __doc__, ("cohort", "outcome", "variables"), body)
+    main("cohort", __doc__, body)

@@ -46,4 +46,4 @@ def evaluate(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("evaluate", __doc__, ("evaluation", "report", "seed"), evaluate)
+    main("evaluate", __doc__, evaluate)

@@ -63,4 +63,4 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("features", __doc__, ("twins", "seed"), body)
+    main("features", __doc__, body)

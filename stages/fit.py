@@ -35,4 +35,4 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("fit", __doc__, ("twins", "seed"), body)
+    main("fit", __doc__, body)

@@ -8,18 +8,6 @@ from pipeline.config import Study
 from pipeline.runs import Stage
 from stages import main
 
-SECTIONS = (
-    "title",
-    "question",
-    "population",
-    "horizon",
-    "caution",
-    "evaluation",
-    "report",
-    "outcome",
-    "twins",
-)
-
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
     """Read what the earlier stages left, render, write."""
@@ -35,4 +23,4 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("report", __doc__ or "", SECTIONS, body)
+    main("report", __doc__, body)

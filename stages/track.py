@@ -69,4 +69,4 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("track", __doc__, ("title",), track)
+    main("track", __doc__, track)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.config import Study
+from pipeline.config import Study, require
 from pipeline.runs import Stage
 from stages import main
 
@@ -41,6 +41,7 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
         long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
         draws = models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
 
+    require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     learning = {"seed": study.seed, "train_draws": study.models.train_draws}
     settings = {"folds": study.models.folds, "repeats": study.models.repeats, **learning}
@@ -70,4 +71,4 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    main("train", __doc__, ("models", "predictors", "seed", "variables"), train)
+    main("train", __doc__, train)
