@@ -65,7 +65,7 @@ def define(twins: Collection[str], scenarios: Mapping[str, Scenario], years: tup
             for year in years:
                 for name in OVER_YEARS[twin]:
                     column = f"{key}_{year}y_{'change_' if changed else ''}{name}"
-                    words = f"{seen[name].description} after {year} years" + (
+                    words = f"{seen[name].description} after {year} year{'' if year == 1 else 's'}" + (
                         f": {scenario.title.lower()} minus no change" if changed else " without any change"
                     )
                     found.append(Feature(column, twin, kind, seen[name].unit, key, year, name, words))

@@ -31,6 +31,7 @@ class Results:
     fits: pd.DataFrame
     trajectories: pd.DataFrame
     scenarios: dict[str, dict[str, str]]
+    dictionary: pd.DataFrame
     predictions: pd.DataFrame
     metrics: pd.DataFrame
     differences: pd.DataFrame
@@ -111,6 +112,7 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         fits=table("fit/fits.parquet"),
         trajectories=table("features/trajectories.parquet", filters=wanted),
         scenarios=text("features/scenarios.json"),
+        dictionary=pd.read_csv(read(folder / "features/dictionary.csv"), dtype=str),
         predictions=table("train/predictions.parquet"),
         metrics=table("evaluate/metrics.parquet"),
         differences=table("evaluate/differences.parquet"),

@@ -61,6 +61,7 @@ def render(results: Results) -> Report:
         "legend": _legend(results),
         "examples": [_example(results, example, keep) for example in examples],
         "limits": background.limits(results),
+        "dictionary": results.dictionary.to_dict("records"),
         "provenance": background.provenance(results),
         "packages": background.packages(results),
     }

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Study, read_study
+from pipeline.features import define
 from pipeline.reports import Results, read_results, render
 from pipeline.reports.results import STAGES
+from pipeline.twins import NO_CHANGE
 
 CONFIG = Path(__file__).parents[2] / "configs" / "nhanes_dysglycaemia.toml"
 METRICS = {
@@ -107,6 +109,8 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
     write.table("fit/fits", fit(people, study))
     write.table("features/trajectories", simulate(people[fitted], bmi[fitted], study, rng))
     write.text("features/scenarios.json", SCENARIOS)
+    features = pd.DataFrame(define(study.twins.names, {"no_change": NO_CHANGE}, study.twins.years))
+    features.rename(columns={"name": "feature"}).to_csv(folder / "features" / "dictionary.csv", index=False)
     write.table("train/predictions", predictions)
     for name, table in judge(study, predictions).items():
         write.table(f"evaluate/{name}", table)

@@ -70,11 +70,17 @@ def test_page_is_well_formed_and_ids_are_unique(page):
 def test_nothing_is_loaded_and_local_links_lead_somewhere(page):
     outline = Outline(page)
     outside = [link for link in outline.loaded if not link.startswith("#")]
-    assert outside == ["../cohort/quality.html"]
+    assert outside == ["../cohort/quality.html", "../features/dictionary.csv"]
     assert {link[1:] for link in outline.loaded if link.startswith("#")} <= set(outline.ids)
     assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(outline.ids)
     assert not re.search(r"@import|<script|<link|url\((?!#)", page)
     assert len(page.encode()) < 2_000_000
+
+
+def test_every_column_of_the_twins_is_explained(page, results):
+    for row in results.dictionary.itertuples():
+        assert f"<code>{row.feature}</code>" in page
+        assert row.definition in page
 
 
 def test_nobody_is_named(page, results):
@@ -142,7 +148,10 @@ def test_hostile_names_stay_text(build):
     table = results.trajectories.replace({"output": {"sbp_mmhg": HOSTILE}})
     report = study.report.model_copy(update={"outputs": ("weight_kg", HOSTILE)})
     study = study.model_copy(update={"report": report})
-    html = render(replace(results, study=study, scenarios=evil, trajectories=table)).html
+    columns = results.dictionary.replace({"feature": {"now_sbp_mmhg": HOSTILE}})
+    assert HOSTILE in set(columns["feature"])
+    evil_results = replace(results, study=study, scenarios=evil, trajectories=table, dictionary=columns)
+    html = render(evil_results).html
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert Outline(html).stack == []
