@@ -49,13 +49,10 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     dictionary.to_csv(stage.path("dictionary.csv"), index=False)
     told = {name: s.model_dump(include={"title", "description", "source"}) for name, s in scenarios.items()}
     stage.path("scenarios.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
-    first = fitted.table.drop_duplicates(["person_id", "twin"])
-    missing = first.pivot(index="person_id", columns="twin", values="status")
     status = {}
-    for twin, solved in simulated.status.items():
-        words = missing[twin].reindex(fitted.person_id).to_numpy(dtype=str)
-        words[words == "ok"] = solved[words == "ok"]
-        status[twin] = pd.Series(words).value_counts().to_dict()
+    for twin, words in fitted.status().items():      # why it could not be fitted, else how the solve ended
+        ended = pd.Series(words).where(words != "ok", simulated.status[twin])
+        status[twin] = ended.value_counts().to_dict()
     flags = {words: int((share > 0.5).sum()) for words, share in simulated.flags.items()}
     count = people * draws * len(scenarios)
     stage.note(simulated=count, status=status, flags=flags, solved_again=simulated.resolved)

@@ -26,9 +26,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     fitted = personalise(table, counts, study.twins.names, study.twins.draws, study.seed)
     validate(fitted.table, "fits", "fits").to_parquet(stage.path("fits.parquet"), index=False)
     write_draws(fitted, stage.path("draws.npz"))
-    first = fitted.table.drop_duplicates(["person_id", "twin"])
-    by_twin = first.groupby("twin", sort=False)["status"]
-    status = {twin: group.value_counts().to_dict() for twin, group in by_twin}
+    status = {twin: pd.Series(words).value_counts().to_dict() for twin, words in fitted.status().items()}
     stage.note(people=len(table), draws=study.twins.draws, seed=study.seed, status=status)
     for twin, counted in status.items():
         print(f"{twin}: " + ", ".join(f"{n} {words}" for words, n in counted.items()))

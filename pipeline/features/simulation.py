@@ -89,7 +89,6 @@ def simulate_people(
             old[again] = better
     words = {name: np.array([Status(int(v)).words for v in values]) for name, values in status.items()}
     table = _long(bands, fitted.person_id, list(scenarios), outputs)
-    assert row.shape == (number, draws, len(features))
     return Simulated(row, table, words, flags, int(again.size))
 
 

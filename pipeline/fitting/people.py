@@ -27,6 +27,10 @@ class Fitted(NamedTuple):
     parameters: dict[str, dict[str, np.ndarray]]         # twin -> parameter -> (draws,)
     person_id: np.ndarray
 
+    def status(self) -> dict[str, np.ndarray]:
+        """For each twin and person "ok", or the first needed value that is missing."""
+        return {twin: _status(twin, self.people) for twin in self.parameters}
+
 
 def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str], draws: int, seed: int) -> Fitted:
     """Fit every twin to every row of a baseline table and draw from the posteriors.

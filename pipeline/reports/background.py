@@ -61,7 +61,7 @@ def twins(results: Results) -> list[dict[str, Any]]:
         failed = everybody - fitted
         rows.append(
             {
-                "title": wording.capital(wording.TWINS[name]),
+                "title": wording.capital(wording.twin(name)),
                 "everybody": number(everybody),
                 "fitted": f"all but fewer than {minimum}"
                 if 0 < failed < minimum <= fitted
@@ -148,11 +148,11 @@ def _basis(results: Results) -> list[str]:
     for twin in results.study.twins.names:
         rows = ok[ok["twin"] == twin]
         if rows.empty:
-            said.append(f"The twin of {wording.TWINS[twin]} could not be fitted to anybody.")
+            said.append(f"The twin of {wording.twin(twin)} could not be fitted to anybody.")
             continue
         share = rows["basis"].value_counts(normalize=True)
         parts = [f"{of_100(share[b])} {words}" for b, words in BASIS.items() if share.get(b, 0) > 0]
-        said.append(f"Twin of {wording.TWINS[twin]}: of its personal quantities {wording.listing(parts)}.")
+        said.append(f"Twin of {wording.twin(twin)}: of its personal quantities {wording.listing(parts)}.")
         if twin == "liver_fat":
             measured = rows.groupby("person_id")["basis"].agg(lambda b: (b == "measured").any()).mean()
             said.append(

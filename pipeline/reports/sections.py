@@ -47,7 +47,7 @@ def agreement(results: Results) -> str:
 def chosen(results: Results) -> str:
     """The model of the report in words."""
     report = results.study.report
-    return f"{wording.MODELS[report.model].lower()} on {wording.FEATURE_SETS[report.feature_set]}"
+    return f"{wording.model(report.model).lower()} on {wording.FEATURE_SETS[report.feature_set]}"
 
 
 def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
@@ -136,7 +136,7 @@ def performance(results: Results) -> list[dict[str, Any]]:
                 cells.append((number(value, digits), interval(low, high, digits) if is_known(value) else ""))
             rows.append(
                 {
-                    "model": wording.MODELS[model],
+                    "model": wording.model(model),
                     "features": wording.FEATURE_SETS[feature_set],
                     "chosen": (model, feature_set) == (report.model, report.feature_set),
                     "cells": cells,
@@ -165,7 +165,13 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
             added = "adding the twins" if feature_set == "both" else "using the twins instead of routine data"
             verdict = wording.mechanism(*values, added)
             rows.append(
-                {"model": wording.MODELS[model], "compared": compared, "values": values, **verdict._asdict()}
+                {
+                    "key": (model, feature_set),
+                    "model": wording.model(model),
+                    "compared": compared,
+                    "values": values,
+                    **verdict._asdict(),
+                }
             )
     return rows
 
@@ -175,8 +181,7 @@ def gains(results: Results) -> list[dict[str, Any]]:
     directed = [m for m in MEASURES if m[0] in ("auroc", "auprc", "brier", "net_benefit")]
     rows = []
     for row in verdicts(results):
-        model = next(k for k, v in wording.MODELS.items() if v == row["model"])
-        feature_set = next(k for k, v in COMPARED.items() if v == row["compared"])
+        model, feature_set = row["key"]
         cells = []
         for name, _, _, _, digits, factor in directed:
             value, low, high = (factor * v for v in results.difference(model, feature_set, name))

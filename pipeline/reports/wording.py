@@ -41,6 +41,16 @@ class Verdict(NamedTuple):
     sentence: str
 
 
+def twin(name: str) -> str:
+    """What a twin is about; its plain name if it has no words yet."""
+    return TWINS.get(name, name.replace("_", " "))
+
+
+def model(name: str) -> str:
+    """What a model is called; its plain name if it has no words yet."""
+    return MODELS.get(name, name.replace("_", " ").capitalize())
+
+
 def is_known(*values: float) -> bool:
     """Whether every value is a finite number."""
     return all(math.isfinite(v) for v in values)

@@ -93,22 +93,20 @@ def factor(matrix: Matrix, pattern: Pattern) -> Matrix:
             lu[i, pivot] = lu[i, pivot] * lu[pivot, pivot]
             for j in pattern.rows[pivot]:
                 if j not in done:
-                    product = lu[i, pivot] * lu[pivot, j] if (pivot, j) in lu else None
-                    if product is not None:
-                        lu[i, j] = lu[i, j] - product if (i, j) in lu else -product
+                    product = lu[i, pivot] * lu[pivot, j]
+                    lu[i, j] = lu[i, j] - product if (i, j) in lu else -product
     return lu
 
 
 def solve(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
     """The solution of the factored system for one right-hand side."""
     x = list(right)
-    position = {pivot: n for n, pivot in enumerate(pattern.order)}
-    for i in pattern.order:
-        for j in pattern.order[: position[i]]:
+    for n, i in enumerate(pattern.order):
+        for j in pattern.order[:n]:
             if (i, j) in lu:
                 x[i] = x[i] - lu[i, j] * x[j]
-    for i in reversed(pattern.order):
-        for j in pattern.order[position[i] + 1 :]:
+    for n, i in reversed(list(enumerate(pattern.order))):
+        for j in pattern.order[n + 1 :]:
             if (i, j) in lu:
                 x[i] = x[i] - lu[i, j] * x[j]
         x[i] = x[i] * lu[i, i]
