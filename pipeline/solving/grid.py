@@ -14,7 +14,8 @@ class Segment(NamedTuple):
     end: float
     saved: tuple[float, ...]     # times read in (start, end]
     steps: tuple[float, ...]     # step lengths of the batch solver; they sum to end - start
-    read: tuple[int, ...]        # index of the step that ends at each saved time
+    place: tuple[int, ...]       # the step that holds each saved time,
+    share: tuple[float, ...]     # and where in it, from 0 (start) to 1 (end)
 
 
 class Grid(NamedTuple):
@@ -32,7 +33,7 @@ def make_grid(
     growth: float = 1.3,
     max_step: float = 31.0,
 ) -> Grid:
-    """The grid that restarts at every switch and lands on every read time; same unit as the switches.
+    """The grid that restarts at every switch; read times may lie inside steps. Same unit as the switches.
 
     `switches` are the starts of the segments, rising; `times` are read times, rising, from the first switch
     on. After a switch steps start at `first_step` and grow by `growth` up to `max_step`: time scales belong
@@ -51,20 +52,19 @@ def make_grid(
     for start, end in zip(switches, ends, strict=True):
         saved = tuple(t for t in times if start < t <= end)
         if end > start:
-            segments.append(Segment(start, end, saved, *_steps(start, end, saved, first_step, growth, max_step)))
+            nodes = _nodes(start, end, first_step, growth, max_step)
+            place = np.clip(np.searchsorted(nodes, saved) - 1, 0, None)
+            steps = np.diff(nodes)
+            share = (np.asarray(saved) - nodes[place]) / steps[place]
+            segments.append(Segment(start, end, saved, *(tuple(x.tolist()) for x in (steps, place, share))))
     return Grid(tuple(segments), tuple(times))
 
 
-def _steps(
-    start: float, end: float, saved: tuple[float, ...], first: float, growth: float, largest: float
-) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    nodes, read, wish = [start], [], first
-    for goal in sorted({*saved, end}):
-        while nodes[-1] < goal:
-            left = goal - nodes[-1]
-            pieces = 1 if left <= 1.001 * wish else 2 if left < 2 * wish else None
-            nodes.append(nodes[-1] + wish if pieces is None else goal if pieces == 1 else nodes[-1] + left / 2)
-            wish = min(wish * growth, largest)
-        if goal in saved:
-            read.append(len(nodes) - 2)
-    return tuple(np.diff(nodes).tolist()), tuple(read)
+def _nodes(start: float, end: float, first: float, growth: float, largest: float) -> np.ndarray:
+    nodes, wish = [start], first
+    while nodes[-1] < end:
+        left = end - nodes[-1]
+        pieces = 1 if left <= 1.001 * wish else 2 if left < 2 * wish else None
+        nodes.append(nodes[-1] + wish if pieces is None else end if pieces == 1 else nodes[-1] + left / 2)
+        wish = min(wish * growth, largest)
+    return np.asarray(nodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import diffrax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import optimistix
 
 from pipeline.solving.grid import Grid
+from pipeline.solving.own_timeline import Timeline
 from pipeline.solving.rosenbrock import Field
 from pipeline.solving.status import Solution, Status
 
@@ -31,9 +33,7 @@ def solve_reference(
     solution. Diffrax's default root finder mistakes slow convergence for divergence, hence `Chord`
     (Optimistix issue 230; can go once a release has the mend). A failed solve is NaN with its status.
     """
-    atol = 1e-2 * rtol
-    solver = diffrax.Kvaerno5(root_finder=optimistix.Chord(rtol=1e-2 * rtol, atol=1e-2 * atol))
-    controller = diffrax.PIDController(rtol=rtol, atol=atol)
+    solver, controller = _method(rtol)
     state = jax.tree.map(lambda value, s: value / s, start, scale)
     saved = [jax.tree.map(lambda v: v[None], state)] if grid.times[0] == grid.segments[0].start else []
     gave_up = jnp.asarray(False)
@@ -67,3 +67,70 @@ def solve_reference(
     status = jnp.where(gave_up, int(Status.MAX_STEPS), jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE)))
     states = jax.tree.map(lambda v: jnp.where(status == int(Status.OK), v, jnp.nan), states)
     return Solution(states, jnp.asarray(rtol, dtype=float), status)
+
+
+def solve_episode_reference(
+    field: Field,
+    jump: Callable[[Any, Any], Any],
+    start: Any,
+    constants: Any,
+    timeline: Timeline,
+    times: Any,
+    scale: Any,
+    *,
+    rtol: float = 1e-6,
+    max_steps: int = 4096,
+) -> tuple[Solution, dict[str, Any]]:
+    """The same as `solve_episode` by Kvaerno5, for one person.
+
+    Each segment is solved over the share of it that has passed, so that its length is a factor of the field:
+    an empty segment does nothing, and a boundary that depends on parameters carries its gradient.
+    """
+    solver, controller = _method(rtol)
+
+    def rates(share: Any, z: Any, at: Any) -> Any:
+        begin, length, u = at
+        rate = field(begin + share * length, jax.tree.map(lambda v, s: v * s, z, scale), (constants, u))
+        return jax.tree.map(lambda r, s: length * r / s, rate, scale)
+
+    def one_segment(z: Any, segment: Any) -> Any:
+        begin, end, u = segment
+        length = end - begin
+        there = (begin < times) & (times <= end)
+        state = jax.tree.map(lambda v, s: v * s, z, scale)
+        z = jax.tree.map(lambda v, s: v / s, jump(state, (constants, u)), scale)
+        shares = jnp.clip((times - begin) / jnp.where(length > 0.0, length, 1.0), 0.0, 1.0)
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(rates),
+            solver,
+            0.0,
+            1.0,
+            1e-4,
+            z,
+            (begin, length, u),
+            saveat=diffrax.SaveAt(ts=shares, t1=True),
+            stepsize_controller=controller,
+            max_steps=max_steps,
+            throw=False,
+        )
+        last = jax.tree.map(lambda v: v[-1], solution.ys)
+        read = jax.tree.map(lambda v: jnp.where(there, v[:-1], 0.0), solution.ys)
+        return last, (read, {n: jnp.where(there, v, 0.0) for n, v in u.items()}, solution.result != diffrax.RESULTS.successful)
+
+    z = jax.tree.map(lambda v, s: v / s, start, scale)
+    segments = (timeline.bounds[:-1], timeline.bounds[1:], timeline.inputs)
+    _, (read, held, gave_up) = jax.lax.scan(one_segment, z, segments)
+    at_start = times <= timeline.bounds[0]
+    states = jax.tree.map(lambda r, s0, s: jnp.where(at_start, s0, s * jnp.sum(r, axis=0)), read, start, scale)
+    held = {n: jnp.where(at_start, timeline.inputs[n][0], jnp.sum(v, axis=0)) for n, v in held.items()}
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
+    failed = jnp.where(jnp.any(gave_up), int(Status.MAX_STEPS), int(Status.NOT_FINITE))
+    status = jnp.where(finite & ~jnp.any(gave_up), int(Status.OK), failed)
+    ok = status == int(Status.OK)
+    return Solution(jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states), jnp.asarray(rtol, dtype=float), status), held
+
+
+def _method(rtol: float) -> tuple[Any, Any]:
+    atol = 1e-2 * rtol
+    solver = diffrax.Kvaerno5(root_finder=optimistix.Chord(rtol=1e-2 * rtol, atol=1e-2 * atol))
+    return solver, diffrax.PIDController(rtol=rtol, atol=atol)

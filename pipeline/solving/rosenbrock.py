@@ -1,88 +1,102 @@
-"""Batch solver: an L-stable Rosenbrock method whose linear algebra follows the Jacobian's sparsity.
+"""One step for many people: an L-stable Rosenbrock method whose linear algebra follows the Jacobian's sparsity.
 
 Rodas3 (Sandu et al., Atmospheric Environment 1997, doi 10.1016/S1352-2310(97)83212-8): order 3, four stages,
-stiffly accurate, with an embedded solution of order 2. Steps lie on a grid shared by everybody, so that under
-`jax.vmap` each state is one array over people and no lane waits for another.
+stiffly accurate, with an embedded solution of order 2. Under `jax.vmap` each state is one array over people, so
+that no lane waits for another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from pipeline.solving.grid import Grid
 from pipeline.solving.sparsity import Matrix, Pattern, dependencies, factor, find_pattern, solve
-from pipeline.solving.status import Solution, Status
 
-Field = Callable[[Any, Any, Any], Any]     # field(t, state, arguments) -> state's rate
-SMALL = 1e-2                               # of a state's scale: below it errors are absolute
-
-
-def solve_batch(field: Field, start: Any, arguments: list[Any], grid: Grid, scale: Any) -> Solution:
-    """States of one person at `grid.times`; meant to be wrapped in `jax.vmap` over people.
-
-    `start` is a tree of scalars, `scale` one of typical magnitudes; `arguments[i]` goes to the field in
-    segment i. The field must not depend on time: inputs are constant in a segment, and a clock that matters is
-    a state. Raises `ValueError` if it does.
-    """
-    leaves, tree = jax.tree_util.tree_flatten(start)
-    scales = [float(s) for s in jax.tree.leaves(scale)]
-    values = [value / s for value, s in zip(leaves, scales, strict=True)]
-    error = jnp.zeros_like(values[0])
-    history = [[v] for v in values] if grid.times[0] == grid.segments[0].start else [[] for _ in values]
-    for segment, argument in zip(grid.segments, arguments, strict=True):
-
-        def rates(z: list[Any], t: Any = segment.start, argument: Any = argument) -> list[Any]:
-            state = jax.tree_util.tree_unflatten(tree, [v * s for v, s in zip(z, scales, strict=True)])
-            return [r / s for r, s in zip(jax.tree.leaves(field(t, state, argument)), scales, strict=True)]
-
-        if any(0 in d for d in dependencies(lambda t, *z, f=rates: f(list(z), t), 0.0, *values)):
-            raise ValueError("the batch solver needs a vector field that does not depend on time within a segment")
-        pattern = find_pattern(rates, len(values))
-        steps = jnp.asarray(segment.steps)
-        (values, error), path = jax.lax.scan(partial(_step, rates, pattern), (values, error), steps)
-        read = jnp.asarray(segment.read, dtype=int)
-        for column, states in zip(history, path, strict=True):
-            column.append(states[read])
-    joined = [jnp.concatenate([jnp.atleast_1d(part) for part in column]) for column in history]
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(column)) for column in joined]))
-    states = [jnp.where(finite, column * s, jnp.nan) for column, s in zip(joined, scales, strict=True)]
-    status = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
-    return Solution(jax.tree_util.tree_unflatten(tree, states), jnp.where(finite, error, jnp.inf), status)
+Field = Callable[[Any, Any, Any], Any]          # field(t, state, arguments) -> state's rate
+Rates = Callable[[list[Any], Any], list[Any]]   # the same over scaled leaves: rates(z, t)
+SMALL = 1e-2                                    # of a state's scale: below it errors are absolute
 
 
-def _step(
-    rates: Callable[[list[Any]], list[Any]], pattern: Pattern, carry: tuple[list[Any], Any], h: Any
-) -> tuple[tuple[list[Any], Any], list[Any]]:
-    z, worst = carry
-    f1, push = jax.linearize(rates, z)
-    lu = factor(_shifted_jacobian(push, pattern, z, 2.0 / h), pattern)
-    k1 = solve(lu, pattern, f1)
-    k2 = solve(lu, pattern, [a + 4.0 / h * b for a, b in zip(f1, k1, strict=True)])
-    f3 = rates([a + 2.0 * b for a, b in zip(z, k1, strict=True)])
-    k3 = solve(lu, pattern, [a + (b - c) / h for a, b, c in zip(f3, k1, k2, strict=True)])
-    f4 = rates([a + 2.0 * b + c for a, b, c in zip(z, k1, k3, strict=True)])
-    right = [a + (b - c - 8.0 / 3.0 * d) / h for a, b, c, d in zip(f4, k1, k2, k3, strict=True)]
-    k4 = solve(lu, pattern, right)
+class Structure(NamedTuple):
+    """What is known of a vector field before any number is."""
+
+    pattern: Pattern
+    timed: bool          # whether it depends on time itself
+
+
+class Step(NamedTuple):
+    """The two ends of a step: scaled states, and their rates times its length."""
+
+    before: list[Any]
+    rise_before: list[Any]
+    after: list[Any]
+    rise_after: list[Any]
+
+
+def analyse(rates: Rates, z: list[Any], *, sparse: bool = True) -> Structure:
+    """The structure of `rates`, found by tracing; `sparse=False` treats the Jacobian as full."""
+    depends = dependencies(lambda t, *y: rates(list(y), t), 0.0, *z)
+    full = None if sparse else frozenset(range(len(z)))
+    return Structure(find_pattern([full or frozenset(i - 1 for i in d if i > 0) for d in depends]), any(0 in d for d in depends))
+
+
+def step(rates: Rates, structure: Structure, z: list[Any], t: Any, h: Any) -> tuple[Step, Any]:
+    """One step of length `h` (zero is allowed and changes nothing), and its error relative to value or scale."""
+    pattern = structure.pattern
+    f1, push = jax.linearize(rates, z, jnp.asarray(t, dtype=float))
+    zeros = [jnp.zeros_like(v) for v in z]
+    f1, lu = _keep((f1, factor(_shifted_jacobian(push, pattern, z, h), pattern)))
+    rise = [h * a for a in f1]
+    first = second = rise
+    if structure.timed:       # stages see how the field moves with time
+        drift = [h * h * d for d in push(zeros, jnp.ones_like(jnp.asarray(t, dtype=float)))]
+        first = [a + 0.5 * d for a, d in zip(rise, drift, strict=True)]
+        second = [a + 1.5 * d for a, d in zip(rise, drift, strict=True)]
+    k1 = _keep(solve(lu, pattern, first))
+    k2 = _keep(solve(lu, pattern, [a + 4.0 * b for a, b in zip(second, k1, strict=True)]))
+    f3 = rates([a + 2.0 * b for a, b in zip(z, k1, strict=True)], t + h)
+    k3 = _keep(solve(lu, pattern, [h * a + b - c for a, b, c in zip(f3, k1, k2, strict=True)]))
+    f4 = rates([a + 2.0 * b + c for a, b, c in zip(z, k1, k3, strict=True)], t + h)
+    known = [b - c - 8.0 / 3.0 * d for b, c, d in zip(k1, k2, k3, strict=True)]
+    k4 = _keep(solve(lu, pattern, [h * a + b for a, b in zip(f4, known, strict=True)]))
     new = [a + 2.0 * b + c + d for a, b, c, d in zip(z, k1, k3, k4, strict=True)]
-    for value, difference in zip(new, k4, strict=True):    # k4 is order 3 minus order 2
-        worst = jnp.maximum(worst, jnp.abs(difference) / (jnp.abs(value) + SMALL))
-    return (new, worst), new
+    # The last stage's own equation gives the rate at the new value to second order in k4, without another call.
+    rise_after = [2.0 * d - b for d, b in zip(k4, known, strict=True)]
+    parts = [jnp.abs(difference) / (jnp.abs(value) + SMALL) for difference, value in zip(k4, new, strict=True)]
+    error = parts[0]
+    for part in parts[1:]:                                 # k4 is order 3 minus order 2
+        error = jnp.maximum(error, part)
+    return Step(z, rise, new, rise_after), error
 
 
-def _shifted_jacobian(push: Callable[..., list[Any]], pattern: Pattern, z: list[Any], shift: Any) -> Matrix:
-    """shift * I - J, a directional derivative for each colour of columns."""
+def _keep(values: Any) -> Any:
+    """`values`, computed once: without this XLA repeats what leads to them in each place where they are used."""
+    return jax.lax.optimization_barrier(values)
+
+
+def between(ends: Step, share: Any) -> list[Any]:
+    """States at `share` (0 to 1) of steps, by the cubic that meets values and rates at both ends."""
+    keep, gone = 2 * share**3 - 3 * share**2 + 1, -2 * share**3 + 3 * share**2
+    lift, fall = share**3 - 2 * share**2 + share, share**3 - share**2
+    return [
+        keep * a + lift * da + gone * b + fall * db
+        for a, da, b, db in zip(ends.before, ends.rise_before, ends.after, ends.rise_after, strict=True)
+    ]
+
+
+def _shifted_jacobian(push: Callable[..., list[Any]], pattern: Pattern, z: list[Any], h: Any) -> Matrix:
+    """2 I - h J, a directional derivative for each colour of columns."""
     matrix: Matrix = {}
+    still = jnp.zeros(())
     for colour in pattern.colours:
-        column = push([jnp.full_like(v, 1.0 if j in colour else 0.0) for j, v in enumerate(z)])
+        column = push([jnp.full_like(v, 1.0 if j in colour else 0.0) for j, v in enumerate(z)], still)
         for j in colour:
             for i, row in enumerate(pattern.nonzero):
                 if j in row:
-                    matrix[i, j] = -column[i]
+                    matrix[i, j] = -h * column[i]
     for i in range(len(z)):
-        matrix[i, i] = shift + matrix[i, i]
+        matrix[i, i] = 2.0 + matrix[i, i]
     return matrix

@@ -46,9 +46,9 @@ def _walk(jaxpr: Jaxpr, entering: list[frozenset[int]]) -> list[frozenset[int]]:
     return [look(v) for v in jaxpr.outvars]
 
 
-def find_pattern(function: Callable[[list[Any]], list[Any]], size: int) -> Pattern:
-    """The pattern of the Jacobian of `function`, from a list of `size` scalars to as many."""
-    depends = dependencies(lambda *y: function(list(y)), *[0.0] * size)
+def find_pattern(depends: Sequence[frozenset[int]]) -> Pattern:
+    """The pattern of a Jacobian whose row i has its non-zeros in the columns `depends[i]`."""
+    size = len(depends)
     nonzero = [tuple(sorted({*d, i})) for i, d in enumerate(depends)]      # the diagonal is always there
     colours: list[list[int]] = []
     for column in range(size):

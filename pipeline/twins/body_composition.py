@@ -38,6 +38,7 @@ class Baseline(NamedTuple):
     F0: Any
     G0: Any
     E0: Any
+    L0: Any
     L_F: Any             # L - 10.4 ln F
     RMR: Any             # J/d
     EI0: Any             # J/d, balanced intake
@@ -48,6 +49,7 @@ class Baseline(NamedTuple):
     W0: Any
     c0: Any
     kcal: Any            # J
+    delta: Any           # J/kg/d, cost of moving at the usual activity
     sodium: Any          # mg/L
     published_start: bool
     p: Values
@@ -67,7 +69,10 @@ class BodyComposition(DynamicTwin):
         "activity_level": 1.5,
         "carbohydrate_fraction": 0.45,
     }
-    hears = ("energy_change_kcal_d", "energy_factor", "carbohydrate_fraction", "activity_factor")
+    hears = (
+        "energy_change_kcal_d", "energy_factor", "energy_intake_kcal_d", "weight_target_factor", "weight_target_days",
+        "carbohydrate_fraction", "activity_factor",
+    )  # fmt: skip
     parameters = (
         Parameter("rho_F", "J/kg", 39.5e6, 0.0, HALL),
         Parameter("rho_L", "J/kg", 7.6e6, 0.0, HALL),
@@ -90,14 +95,23 @@ class BodyComposition(DynamicTwin):
         "thermogenesis_kcal_d": Observable("kcal/d", "adaptive thermogenesis"),
         "energy_intake_kcal_d": Observable("kcal/d", "energy intake"),
         "energy_expenditure_kcal_d": Observable("kcal/d", "energy expenditure"),
+        "fat_ratio": Observable("1", "body fat over that at the start"),
+        "lean_ratio": Observable("1", "lean tissue over that at the start"),
+        "energy_ratio": Observable("1", "energy intake over the balanced intake"),
+        "weight_change_kg": Observable("kg", "body weight minus that at the start"),
     }
+    at_visit = ("fat_mass_kg", "lean_mass_kg", "body_fat_percent", "energy_intake_kcal_d")
+    over_years = ("weight_kg", "fat_mass_kg")
     corrections: ClassVar[Mapping[str, str]] = {
         "resting_rate": "resting rate by Mifflin 1990 instead of 2.0 MJ/d (478 kcal) for everybody",
         "sodium": "3220 mg sodium a litre of fluid instead of 3.22",
         "start": "the start keeps the model's own balance instead of a fixed fluid, lean mass and thermogenesis",
         "kilocalorie": "a kilocalorie is 4184 J instead of 4183",
         "diet": "the scenario's carbohydrate acts on the body instead of 50 % always",
+        "activity_cost": "moving costs energy by weight instead of 30 J/kg/d, a thousandth (Herrgårdh 2023)",
+        "fluid": "extracellular fluid follows carbohydrate instead of standing still (Herrgårdh 2023)",
     }
+    as_published = frozenset({"activity_cost", "fluid"})      # Simonsson 2024 has these right
     scale = State(G=0.5, E=15.0, F=30.0, A=1e5)
 
     def constants(self, person: Values, p: Values) -> Baseline:
@@ -113,12 +127,13 @@ class BodyComposition(DynamicTwin):
         c0 = person["carbohydrate_fraction"] if self.corrects("diet") else 0.5
         EI0 = PAL * RMR
         CI0 = c0 * EI0
-        delta = ((1.0 - p["beta_TEF"]) * PAL - 1.0) * RMR / weight
+        delta = ((1.0 - p["beta_TEF"]) * PAL - 1.0) * RMR / weight if self.corrects("activity_cost") else 30.0
         K = EI0 - p["gamma_F"] * F0 - p["gamma_L"] * L0 - delta * weight
-        L_F = (49.5 if published else L0) - FORBES * jnp.log(F0)
+        at_start = jnp.full_like(L0, 49.5) if published else L0
+        L_F = at_start - FORBES * jnp.log(F0)
         sodium = 3220.0 if self.corrects("sodium") else 3.22
         return Baseline(
-            height, F0, G0, E0, L_F, RMR, EI0, CI0, CI0 / G0**2, K, PAL, weight, c0, kcal, sodium, published, p
+            height, F0, G0, E0, L0, L_F, RMR, EI0, CI0, CI0 / G0**2, K, PAL, weight, c0, kcal, delta, sodium, published, p
         )
 
     def initial(self, k: Baseline) -> State:
@@ -133,14 +148,25 @@ class BodyComposition(DynamicTwin):
         fraction, _, S, R = self._balance(y, k, u)
         return State(
             G=S / k.p["rho_G"],
-            E=(-XI_NA * (y.E - k.E0) - XI_CI * (1.0 - CI / k.CI0)) / k.sodium,
+            E=(XI_NA * (self._fluid(CI, k) - y.E)) / k.sodium if self.corrects("fluid") else jnp.zeros_like(y.E),
             F=(1.0 - fraction) * R / k.p["rho_F"],
             A=(k.p["beta_AT"] * (EI - k.EI0) - y.A) / TAU_AT,
         )
 
-    def offers(self, y: State, k: Baseline, u: Values, signals: Values) -> dict[str, Any]:
-        """Fat mass and intake over their baseline."""
-        return {"fat_ratio": y.F / k.F0, "energy_ratio": self._intake(k, u)[1] / k.EI0}
+    def solved(self, t: Any, start: State, k: Baseline, u: Values) -> State:
+        """Glycogen (Riccati), fluid and thermogenesis (linear) depend on intake alone; fat has no closed form."""
+        CI, EI = self._intake(k, u)
+        CI = jnp.maximum(CI, 1e-12 * k.CI0)
+        G = jnp.sqrt(CI / k.k_G)
+        gone = jnp.tanh(jnp.sqrt(CI * k.k_G) / k.p["rho_G"] * t)
+        E = self._fluid(CI, k) if self.corrects("fluid") else start.E
+        A = k.p["beta_AT"] * (EI - k.EI0)
+        return State(
+            G=G * (start.G + G * gone) / (G + start.G * gone),
+            E=E + (start.E - E) * jnp.exp(-XI_NA / k.sodium * t),
+            F=None,
+            A=A + (start.A - A) * jnp.exp(-t / TAU_AT),
+        )
 
     def observe(self, y: State, k: Baseline, u: Values, signals: Values) -> dict[str, Any]:
         """Weight, composition and energy at one time."""
@@ -157,6 +183,10 @@ class BodyComposition(DynamicTwin):
             "thermogenesis_kcal_d": y.A / 4184.0,
             "energy_intake_kcal_d": self._intake(k, u)[1] / 4184.0,
             "energy_expenditure_kcal_d": EE / 4184.0,
+            "fat_ratio": y.F / k.F0,
+            "lean_ratio": self._lean(y, k) / k.L0,
+            "energy_ratio": self._intake(k, u)[1] / k.EI0,
+            "weight_change_kg": weight - k.W0,
         }
 
     def flags(self, k: Baseline, seen: Values) -> dict[str, Any]:
@@ -167,9 +197,60 @@ class BodyComposition(DynamicTwin):
             "intake below 500 kcal/d": seen["energy_intake_kcal_d"] < 500.0,
         }
 
-    def _intake(self, k: Baseline, u: Values) -> tuple[Any, Any]:
+    def settle(self, k: Baseline, u: Values) -> dict[str, Any]:
+        """Intake of the segment (J/d): as given, as a change, or what leads to a wanted weight and holds it."""
         EI = k.EI0 * u["energy_factor"] + k.kcal * u["energy_change_kcal_d"]
-        return (u["carbohydrate_fraction"] if self.corrects("diet") else k.c0) * EI, EI
+        EI = jnp.where(jnp.isnan(u["energy_intake_kcal_d"]), EI, k.kcal * u["energy_intake_kcal_d"])
+        aimed = jnp.where(jnp.isnan(u["weight_target_factor"]), 1.0, u["weight_target_factor"])
+        EI = jnp.where(jnp.isnan(u["weight_target_factor"]), EI, self._intake_towards(aimed * k.W0, k, u))
+        return {**u, "energy_intake_J_d": EI}
+
+    def _intake_towards(self, weight: Any, k: Baseline, u: Values) -> Any:
+        """Constant intake (J/d) at which weight moves from its start to `weight` in `weight_target_days`; 0: stays there.
+
+        Where it stays follows from the balance exactly; the way there from the balance linearised at the start,
+        so that it is met to a few tenths of a per cent of weight.
+        """
+        p, share = k.p, self._carbohydrate(k, u)
+        EI, F = k.EI0, k.F0
+        slower = p["beta_TEF"] + p["beta_AT"]
+        for _ in range(6):
+            CI = share * EI
+            fixed = k.L_F + WATER * k.G0 * jnp.sqrt(CI / k.CI0) + self._fluid(CI, k)
+            for _ in range(3):
+                F = jnp.maximum(F - (F + FORBES * jnp.log(F) + fixed - weight) / (1.0 + FORBES / F), 0.05 * k.F0)
+            lean = k.L_F + FORBES * jnp.log(F)
+            spent = k.K + p["gamma_F"] * F + p["gamma_L"] * lean + self._moving(k, u) * weight
+            EI = (spent - slower * k.EI0) / (1.0 - slower)
+        per_fat = FORBES / k.F0                  # kg of lean tissue per kg of fat
+        fraction, cost = self._partition(k.F0, k)
+        slope = p["gamma_F"] + p["gamma_L"] * per_fat + self._moving(k, u) * (1.0 + per_fat)
+        tau = p["rho_F"] * (1.0 + cost) / ((1.0 - fraction) * slope)
+        days = u["weight_target_days"]
+        return jnp.where(days > 0.0, k.EI0 + (EI - k.EI0) / -jnp.expm1(-jnp.maximum(days, 1.0) / tau), EI)
+
+    def _carbohydrate(self, k: Baseline, u: Values) -> Any:
+        return u["carbohydrate_fraction"] if self.corrects("diet") else k.c0
+
+    def _intake(self, k: Baseline, u: Values) -> tuple[Any, Any]:
+        EI = u["energy_intake_J_d"]
+        return self._carbohydrate(k, u) * EI, EI
+
+    def _moving(self, k: Baseline, u: Values) -> Any:
+        """Cost of moving, J/kg/d, at the activity of the scenario."""
+        more = (1.0 - k.p["beta_TEF"]) * k.PAL * (u["activity_factor"] - 1.0) * k.RMR / k.W0
+        return k.delta + more
+
+    def _fluid(self, CI: Any, k: Baseline) -> Any:
+        """Where extracellular fluid settles (L)."""
+        return k.E0 - XI_CI / XI_NA * (1.0 - CI / k.CI0)
+
+    def _partition(self, F: Any, k: Baseline) -> tuple[Any, Any]:
+        """Lean share of stored energy, and cost of storing over energy stored."""
+        p = k.p
+        C = FORBES * p["rho_L"] / p["rho_F"]
+        fraction = C / (C + F)
+        return fraction, p["eta_L"] * fraction / p["rho_L"] + p["eta_F"] * (1.0 - fraction) / p["rho_F"]
 
     def _lean(self, y: State, k: Baseline) -> Any:
         return k.L_F + FORBES * jnp.log(y.F)
@@ -181,11 +262,8 @@ class BodyComposition(DynamicTwin):
         """Lean share of stored energy, expenditure, energy into glycogen, and the rest (J/d)."""
         p = k.p
         CI, EI = self._intake(k, u)
-        C = FORBES * p["rho_L"] / p["rho_F"]
-        fraction = C / (C + y.F)
-        cost = p["eta_L"] * fraction / p["rho_L"] + p["eta_F"] * (1.0 - fraction) / p["rho_F"]
+        fraction, cost = self._partition(y.F, k)
         S = CI - k.k_G * y.G**2
-        delta = ((1.0 - p["beta_TEF"]) * k.PAL * u["activity_factor"] - 1.0) * k.RMR / k.W0
-        spent = k.K + p["gamma_F"] * y.F + p["gamma_L"] * self._lean(y, k) + delta * self._weight(y, k)
+        spent = k.K + p["gamma_F"] * y.F + p["gamma_L"] * self._lean(y, k) + self._moving(k, u) * self._weight(y, k)
         EE = (spent + p["beta_TEF"] * (EI - k.EI0) + y.A + cost * (EI - S)) / (1.0 + cost)
         return fraction, EE, S, EI - EE - S

@@ -77,6 +77,7 @@ class LiverFat(DynamicTwin):
     name = "liver_fat"
     citation = "Simonsson C et al., Clin Nutr 2024;43:1532-1543, doi 10.1016/j.clnu.2024.05.017"
     needs: ClassVar[Mapping[str, float]] = {"pdff_percent": 4.0, "carbohydrate_fraction": 0.45, "fat_fraction": 0.37}
+    reads = ("fat_ratio", "energy_ratio")
     hears = (*BodyComposition.hears, "fat_fraction", "dnl_drug_factor", "insulin_resistance_gain")
     parameters = (
         Parameter("k_diet", "mg/g/d", ACCEPTED["train"]["k_diet"], 0.42, PAPER),
@@ -102,6 +103,8 @@ class LiverFat(DynamicTwin):
         "bhb_mg_dl": Observable("mg/dL", "beta-hydroxybutyrate, a qualitative marker of oxidation"),
         "insulin_resistance_factor": Observable("1", "insulin resistance over its baseline"),
     }
+    at_visit = ("pdff_percent", "dnl_share_percent", "oxidation_share_percent")
+    over_years = ("pdff_percent", "insulin_resistance_factor")
     corrections: ClassVar[Mapping[str, str]] = {
         "steady_start": "the start is the exact steady state instead of fixed values",
         "diet_reaches_liver": "intake and diet of the scenario act on the liver instead of baseline always",

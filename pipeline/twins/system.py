@@ -35,6 +35,12 @@ class System:
         """Constants of every twin for one person."""
         return {t.name: t.constants(person, parameters[t.name]) for t in self.twins}
 
+    def settle(self, k: Mapping[str, Any], u: dict[str, Any]) -> dict[str, Any]:
+        """Inputs of one segment with what every twin derives from them."""
+        for twin in self.twins:
+            u = twin.settle(k[twin.name], u)
+        return u
+
     def initial(self, k: Mapping[str, Any]) -> dict[str, Any]:
         """Joint state at the start."""
         return {t.name: t.initial(k[t.name]) for t in self.dynamic}
@@ -42,21 +48,29 @@ class System:
     def field(self, t: Any, y: Mapping[str, Any], arguments: tuple[Mapping[str, Any], Values]) -> dict[str, Any]:
         """Joint rates; `arguments` are the constants and the inputs of the segment."""
         k, u = arguments
-        signals: dict[str, Any] = {}
+        seen: dict[str, Any] = {}
         rates = {}
         for twin in self.dynamic:
-            rates[twin.name] = twin.vector_field(t, y[twin.name], k[twin.name], u, signals)
-            signals |= twin.offers(y[twin.name], k[twin.name], u, signals)
+            rates[twin.name] = twin.vector_field(t, y[twin.name], k[twin.name], u, read(twin, seen))
+            seen |= twin.observe(y[twin.name], k[twin.name], u, read(twin, seen))
         return rates
+
+    def solved(self, t: Any, start: Mapping[str, Any], arguments: tuple[Mapping[str, Any], Values]) -> dict[str, Any]:
+        """States known in closed form, by twin."""
+        k, u = arguments
+        return {twin.name: twin.solved(t, start[twin.name], k[twin.name], u) for twin in self.dynamic}
 
     def observe(self, y: Mapping[str, Any], k: Mapping[str, Any], u: Values) -> dict[str, Any]:
         """Observables of the dynamic twins at one time."""
-        signals: dict[str, Any] = {}
         seen: dict[str, Any] = {}
         for twin in self.dynamic:
-            seen |= twin.observe(y[twin.name], k[twin.name], u, signals)
-            signals |= twin.offers(y[twin.name], k[twin.name], u, signals)
+            seen |= twin.observe(y[twin.name], k[twin.name], u, read(twin, seen))
         return seen
+
+
+def read(twin: Twin, seen: Values) -> dict[str, Any]:
+    """The signals of `twin`: what it reads, of what was seen so far."""
+    return {name: seen[name] for name in twin.reads if name in seen}
 
 
 def simulate(
@@ -72,18 +86,19 @@ def simulate(
 ) -> Result:
     """Observables of one person at `grid.times` (days); pure, for `jax.vmap` and `jax.grad`.
 
-    A twin that misses a value of this person says so in its status and is NaN; the others still speak. A
-    dynamic twin that reads from one that misses something misses it too.
+    A twin that misses a value of this person says so in its status and is NaN; the others still speak. A twin
+    that reads from one that misses something misses it too.
     """
     known = {name: jnp.asarray(value, dtype=float) for name, value in person.items()}
     missing = {t.name: _misses(t, known) for t in system.twins}
     typical = {name: value for t in system.twins for name, value in t.needs.items()}
     filled = {**typical, **{n: jnp.where(jnp.isnan(v), typical.get(n, v), v) for n, v in known.items()}}
-    for earlier in system.dynamic:
-        for later in system.dynamic[system.dynamic.index(earlier) + 1 :]:
-            missing[later.name] = missing[later.name] | missing[earlier.name]
-    resolved = [resolve(u, filled) for u in inputs]
+    for place, later in enumerate(system.twins):
+        for earlier in system.twins[:place]:
+            if not set(later.reads).isdisjoint(earlier.observables):
+                missing[later.name] = missing[later.name] | missing[earlier.name]
     k = system.constants(filled, parameters)
+    resolved = [system.settle(k, resolve(u, filled)) for u in inputs]
     values: dict[str, Any] = {}
     status: dict[str, Any] = {}
     error = jnp.zeros(())
@@ -92,7 +107,7 @@ def simulate(
         arguments = [(k, resolved[_segment_at(switches, segment.start)]) for segment in grid.segments]
         start = system.initial(k)
         if method == "batch":
-            solution = solve_batch(system.field, start, arguments, grid, system.scale)
+            solution = solve_batch(system.field, start, arguments, grid, system.scale, solved=system.solved)
         else:
             solution = solve_reference(system.field, start, arguments, grid, system.scale, rtol=rtol)
         at_times = {name: jnp.stack([jnp.asarray(u[name]) for u in resolved])[holds] for name in resolved[0]}
@@ -100,8 +115,7 @@ def simulate(
         status |= {t.name: _status(solution, missing[t.name]) for t in system.dynamic}
         error = solution.error
     for exact in system.exact:
-        over_times = jax.vmap(exact.solution, in_axes=(0, None, None, None))
-        seen = over_times(jnp.asarray(grid.times), k[exact.name], switches, resolved)
+        seen = exact.solution(jnp.asarray(grid.times), k[exact.name], switches, resolved, read(exact, values))
         values |= seen
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in seen.values()]))
         solved = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))

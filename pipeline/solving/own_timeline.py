@@ -1,0 +1,111 @@
+"""Batch solver for people who each have their own time line: hours with drinks, meals and switches of the state.
+
+Steps follow a schedule, not an error control: small after each boundary, growing to a largest. So every lane does
+the same work, the steps land on every boundary, and a boundary that depends on parameters carries its gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pipeline.solving.rosenbrock import Field, analyse, between, step
+from pipeline.solving.status import Solution, Status
+
+
+class Timeline(NamedTuple):
+    """Segments of one person within which the vector field is smooth."""
+
+    bounds: Any                  # (segments + 1,), rising; a segment may be empty
+    inputs: dict[str, Any]       # (segments,), constant in each
+
+
+class Pace(NamedTuple):
+    """Step lengths: `first` after a boundary, then each `growth` times the one before, up to `largest`."""
+
+    first: float
+    growth: float
+    largest: float
+
+
+def count_steps(bounds: np.ndarray, pace: Pace) -> int:
+    """Steps that the busiest of `bounds` (people, segments + 1) needs, rounded up so that few programs are compiled."""
+    t, h = bounds[:, 0].copy(), np.full(len(bounds), pace.first)
+    segment = np.full(len(bounds), -1)
+    count = 0
+    while (t < bounds[:, -1]).any():
+        now = (bounds[:, 1:-1] <= t[:, None]).sum(axis=1)
+        h = np.where(now > segment, pace.first, np.minimum(h * pace.growth, pace.largest))
+        t, _ = _advance(t, h, np.take_along_axis(bounds, now[:, None] + 1, axis=1)[:, 0], np)
+        segment, count = now, count + 1
+    return -(-count // 16) * 16
+
+
+def solve_episode(
+    field: Field,
+    jump: Callable[[Any, Any], Any],
+    start: Any,
+    constants: Any,
+    timeline: Timeline,
+    times: Any,
+    scale: Any,
+    pace: Pace,
+    steps: int,
+) -> tuple[Solution, dict[str, Any]]:
+    """States of one person at `times`, and the inputs that hold there; for `jax.vmap` over people.
+
+    `field(t, state, (constants, inputs))` and `jump(state, (constants, inputs))`, which says what happens at the
+    start of a segment. `steps` must be enough (`count_steps`); whoever needs more ends with `Status.MAX_STEPS`.
+    """
+    leaves, tree = jax.tree_util.tree_flatten(start)
+    scales = [float(s) for s in jax.tree.leaves(scale)]
+    bounds = timeline.bounds
+
+    def pack(state: Any) -> list[Any]:
+        return [v / s for v, s in zip(jax.tree.leaves(state), scales, strict=True)]
+
+    def unpack(z: list[Any]) -> Any:
+        return jax.tree_util.tree_unflatten(tree, [v * s for v, s in zip(z, scales, strict=True)])
+
+    def rates_in(u: Any) -> Any:
+        return lambda z, t: pack(field(t, unpack(z), (constants, u)))
+
+    first = {name: values[0] for name, values in timeline.inputs.items()}
+    structure = analyse(rates_in(first), pack(start))
+
+    def advance(carry: Any, _: None) -> Any:
+        z, t, h, segment, worst = carry
+        now = jnp.sum(bounds[1:-1] <= t)
+        is_new = now > segment
+        u = {name: values[now] for name, values in timeline.inputs.items()}
+        jumped = pack(jump(unpack(z), (constants, u)))
+        z = [jnp.where(is_new, a, b) for a, b in zip(jumped, z, strict=True)]
+        wish = jnp.where(is_new, pace.first, jnp.minimum(h * pace.growth, pace.largest))
+        after, length = _advance(t, wish, bounds[now + 1], jnp)
+        done, error = step(rates_in(u), structure, z, t, length)
+        return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)
+
+    begin = (pack(start), bounds[0], jnp.asarray(pace.first), jnp.asarray(-1), jnp.zeros(()))
+    (_, end, _, _, error), (path, nodes, lengths, segments) = jax.lax.scan(advance, begin, None, length=steps)
+    place = jnp.clip(jnp.searchsorted(nodes, times, side="left") - 1, 0)
+    length = lengths[place]
+    share = jnp.where(length > 0.0, (times - nodes[place]) / jnp.where(length > 0.0, length, 1.0), 0.0)
+    states = unpack(between(jax.tree.map(lambda v: v[place], path), share))
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
+    status = jnp.where(end < bounds[-1], int(Status.MAX_STEPS), jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE)))
+    ok = status == int(Status.OK)
+    states = jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states)
+    held = {name: values[segments[place]] for name, values in timeline.inputs.items()}
+    return Solution(states, jnp.where(ok, error, jnp.inf), status), held
+
+
+def _advance(t: Any, wish: Any, bound: Any, xp: Any) -> tuple[Any, Any]:
+    """Time after a step of about `wish` that does not pass `bound` nor leave a sliver before it, and its length."""
+    left = bound - t
+    lands = left <= 1.001 * wish
+    after = xp.where(lands, bound, xp.where(left < 2.0 * wish, t + 0.5 * left, t + wish))
+    return after, after - t

@@ -1,0 +1,227 @@
+"""Alcohol over hours: stomach, blood, acetate and PEth after drinks and meals.
+
+Podéus H et al., npj Digital Medicine 2024;7:112, doi 10.1038/s41746-024-01089-6. Ethanol is a mass in the stomach's
+liquid and in solid food, so that an almost empty stomach is no singularity. Liquid energy and solid food are known in
+closed form, and so are the moments at which the exchange between liquid and food starts and stops (`stomach`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+from jax.scipy.special import exp1
+
+from pipeline.solving import Pace, Timeline
+from pipeline.twins.base import EpisodeTwin, Observable, Parameter, Scalar, Values
+from pipeline.twins.stomach import Emptying, drinking, flows, liquid_spans, solid_share, stack_meals
+
+PAPER = "Podéus 2024, best fit"
+RESIDUAL = 1e-3        # dL of liquid in an empty stomach
+LIVER = 15.0           # dL
+ETHANOL = 789.1        # mg/dL of pure ethanol per % v/v
+PETH_G_MOL = 703.0
+
+
+class State(NamedTuple):
+    """States, time in minutes."""
+
+    u: Scalar    # dL, gastric liquid above the residual
+    m: Scalar    # mg, ethanol in gastric liquid
+    P: Scalar    # mg, ethanol held in solid food
+    I: Scalar    # mg, ethanol in the intestine  # noqa: E741
+    B: Scalar    # mg/dL, blood ethanol
+    A: Scalar    # mg/dL, plasma acetate
+    E: Scalar    # ng/mL, free PEth
+    Q: Scalar    # ng/mL, bound PEth over its amount per unit of free at rest
+
+
+class Baseline(NamedTuple):
+    """What stays fixed of one person."""
+
+    V_B: Any             # dL, blood
+    E0: Any              # ng/mL, PEth at the start
+    p: Values
+
+
+class Alcohol(EpisodeTwin):
+    """Blood, breath and PEth of one person over hours of drinking and eating."""
+
+    name = "alcohol"
+    citation = "Podéus H et al., npj Digital Medicine 2024;7:112, doi 10.1038/s41746-024-01089-6"
+    needs: ClassVar[Mapping[str, float]] = {"male": 0.0, "weight_kg": 75.0, "height_cm": 170.0}
+    hears = ("alcohol_factor",)
+    parameters = (
+        Parameter("kPEth", "ng/mL per mg/dL per min", 14598.898283310426, 0.0, PAPER),
+        Parameter("kPEth_out", "1/min", 155.68799362146854, 0.0, PAPER),
+        Parameter("kPEth_bind", "1/min", 17415.976721530562, 0.0, PAPER),
+        Parameter("kPEth_release", "1/min", 0.0058420281068367079, 0.0, PAPER),
+        Parameter("k_poolIn", "1/min", 10.475581475626804, 0.0, PAPER),
+        Parameter("k_poolOut", "1/min", 0.40138137096926063, 0.0, PAPER),
+        Parameter("Vmax", "dL/min", 2154.4954157466641, 0.0, PAPER),
+        Parameter("km", "dL", 17871.266731282674, 0.0, PAPER),
+        Parameter("k_kcal", "kcal", 157.73621492527636, 0.0, PAPER),
+        Parameter("k3", "1/min", 84.204847936692673, 0.0, PAPER),
+        Parameter("k4", "1/min", 830.147774215502, 0.0, PAPER),
+        Parameter("k6", "1/min", 0.13089966074937998, 0.0, PAPER),
+        Parameter("VmaxADH", "mg/dL/min", 0.96676343561395073, 0.0, PAPER),
+        Parameter("VmaxCYP2E1", "mg/dL/min", 0.167214856237584, 0.0, PAPER),
+        Parameter("KmADH", "mg/dL", 9.2199957017599523, 0.0, PAPER),
+        Parameter("KmCYP2E1", "mg/dL", 36.880000182977774, 0.0, PAPER),
+        Parameter("k_Kcal", "1/min", 0.0065073444391808687, 0.0, PAPER),
+    )
+    observables: ClassVar[Mapping[str, Observable]] = {
+        "blood_alcohol_mg_dl": Observable("mg/dL", "blood alcohol"),
+        "acetate_mmol_l": Observable("mmol/L", "acetate in plasma"),
+        "breath_alcohol_g_210l": Observable("g/210 L", "breath alcohol"),
+        "gastric_volume_ml": Observable("mL", "liquid in the stomach"),
+        "peth_ng_ml": Observable("ng/mL", "phosphatidylethanol in blood"),
+    }
+    corrections: ClassVar[Mapping[str, str]] = {
+        "quasi_steady": "intestine and free PEth, which settle within a second, follow their balance instead of being "
+        "stepped (less than 6e-5 of any peak)",
+        "breath_zero": "breath alcohol is zero when blood alcohol is, instead of 0.00367 g/210 L",
+    }
+    scale = State(u=1.0, m=1e4, P=1e4, I=10.0, B=50.0, A=10.0, E=100.0, Q=100.0)
+    pace = Pace(first=0.25, growth=1.5, largest=20.0)
+
+    def constants(self, person: Values, p: Values) -> Baseline:
+        """Blood volume by Nadler SB et al., Surgery 1962;51:224-232, and PEth at the start (0 if not known)."""
+        h, w = person["height_cm"] / 100.0, person["weight_kg"]
+        man = 0.3669 * h**3 + 0.03219 * w + 0.6041
+        woman = 0.3561 * h**3 + 0.03308 * w + 0.1833
+        return Baseline(10.0 * jnp.where(person["male"] > 0.5, man, woman), person.get("peth_ng_ml", 0.0 * w), p)
+
+    def initial(self, k: Baseline) -> State:
+        """Sober and fasting, PEth in balance with what is bound."""
+        zero = jnp.zeros_like(k.V_B)
+        return State(u=zero, m=zero, P=zero, I=zero, B=zero, A=zero, E=k.E0 + zero, Q=k.E0 + zero)
+
+    def timeline(self, k: Baseline, events: Values, start: Any, end: Any) -> Timeline:
+        """Segments between drinks, meals, and openings and closings of the stomach's exchange with food."""
+        stretches = drinking(events, start, end)
+        opens, closes = liquid_spans(stretches, _emptying(k.p), jnp.zeros_like(k.V_B))
+        meals = stack_meals(events["meal_start_min"], events["meal_kcal"])
+        every = jnp.concatenate(
+            [jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.left, meals.end]
+        )
+        bounds = jnp.sort(jnp.clip(every, start, end))
+        begin, middle = bounds[:-1], 0.5 * (bounds[1:] + bounds[:-1])
+        flow, energy, alcohol = flows(events, middle)
+        liquid = jnp.any((opens <= middle[:, None]) & (middle[:, None] < closes), axis=1)
+        solid = jnp.any((meals.start <= middle[:, None]) & (middle[:, None] < meals.left), axis=1)
+        last = jnp.maximum(jnp.sum(meals.start <= middle[:, None], axis=1) - 1, 0)
+        eaten = meals.start[0] <= middle
+        since = jnp.stack([begin - events["drink_start_min"][i] for i in range(events["drink_start_min"].shape[0])], -1)
+        poured = jnp.clip(since, 0.0, events["drink_minutes"])
+        rate = events["drink_volume_l"] * events["drink_kcal_per_l"] / events["drink_minutes"]
+        ago = jnp.maximum(since - poured, 0.0)
+        K = jnp.sum(rate / k.p["k_Kcal"] * -jnp.expm1(-k.p["k_Kcal"] * poured) * jnp.exp(-k.p["k_Kcal"] * ago), axis=-1)
+        return Timeline(
+            bounds,
+            {
+                "begin": begin,
+                "flow": 10.0 * flow,                            # dL/min
+                "ethanol": 10.0 * 100.0 * ETHANOL * alcohol,    # mg/min
+                "energy": energy,
+                "K": K,
+                "open": (liquid & solid).astype(float),
+                "meal": jnp.where(eaten, meals.start[last], 0.0),
+                "size": jnp.where(eaten, meals.size[last], 0.0),
+                "empties": jnp.any(meals.end == begin[:, None], axis=1).astype(float),
+            },
+        )
+
+    def jump(self, y: State, k: Baseline, u: Values) -> State:
+        """When solid food is gone, so is what it held."""
+        return y._replace(P=jnp.where(u["empties"] > 0.5, 0.0, y.P))
+
+    def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
+        """Emptying, exchange with food, uptake, elimination by ADH and CYP2E1, and PEth."""
+        p = k.p
+        K = _liquid_energy(t - u["begin"], u["K"], u["energy"], p["k_Kcal"])
+        share = p["Vmax"] / (y.u + p["km"]) * jnp.exp(-K / p["k_kcal"])       # 1/min of the volume above the residual
+        V = y.u + RESIDUAL
+        emptied = share * y.u * y.m / V                                       # mg/min
+        food = jnp.maximum(1.0, u["size"] * solid_share(t - u["meal"])) / 400.0
+        taken = u["open"] * p["k_poolIn"] * jnp.maximum(0.0, y.m - y.P * V / food)
+        given = u["open"] * p["k_poolOut"] * y.P
+        I, E = self._fast(emptied, y, p)
+        eliminated = p["VmaxADH"] * y.B / (p["KmADH"] + y.B) + p["VmaxCYP2E1"] * y.B / (p["KmCYP2E1"] + y.B)
+        bind, release = p["kPEth_bind"], p["kPEth_release"]
+        bound = (bind + release) * y.Q
+        still = self.corrects("quasi_steady")
+        return State(
+            u=u["flow"] - share * y.u,
+            m=u["ethanol"] - emptied - taken + given,
+            P=taken - given,
+            I=jnp.zeros_like(I) if still else emptied - (p["k3"] + p["k4"]) * y.I,
+            B=(p["k3"] * I - LIVER * eliminated) / k.V_B,
+            A=eliminated - p["k6"] * y.A,
+            E=jnp.zeros_like(E) if still else p["kPEth"] * y.B - (bind + release + p["kPEth_out"]) * y.E + bound,
+            Q=release * (E - y.Q),
+        )
+
+    def observe(self, t: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
+        """What is measured in blood, breath and stomach."""
+        p = k.p
+        K = _liquid_energy(t - u["begin"], u["K"], u["energy"], p["k_Kcal"])
+        share = p["Vmax"] / (y.u + p["km"]) * jnp.exp(-K / p["k_kcal"])
+        _, E = self._fast(share * y.u * y.m / (y.u + RESIDUAL), y, p)
+        blind = 0.0 if self.corrects("breath_zero") else 0.00367
+        return {
+            "blood_alcohol_mg_dl": y.B,
+            "acetate_mmol_l": y.A / 10.2,
+            "breath_alcohol_g_210l": 0.840 * y.B / 1000.0 + blind,
+            "gastric_volume_ml": 100.0 * (y.u + RESIDUAL),
+            "peth_ng_ml": E,
+        }
+
+    def flags(self, k: Baseline, seen: Values) -> dict[str, Any]:
+        """Amounts that few survive."""
+        return {"blood alcohol above 500 mg/dL": seen["blood_alcohol_mg_dl"] > 500.0}
+
+    def _fast(self, emptied: Any, y: State, p: Values) -> tuple[Any, Any]:
+        """Ethanol in the intestine and free PEth: stepped, or in balance with what changes slowly."""
+        if not self.corrects("quasi_steady"):
+            return y.I, y.E
+        bound = p["kPEth_bind"] + p["kPEth_release"]
+        E = (p["kPEth"] * y.B + bound * y.Q) / (bound + p["kPEth_out"])
+        return emptied / (p["k3"] + p["k4"]), E
+
+
+def _liquid_energy(t: Any, K: Any, swallowed: Any, rate: Any) -> Any:
+    """Liquid energy `t` minutes after `K`, drunk at `swallowed` and lost at `rate`."""
+    return K * jnp.exp(-rate * t) - swallowed / rate * jnp.expm1(-rate * t)
+
+
+def _emptying(p: Values) -> Emptying:
+    rate, unit = p["k_Kcal"], p["k_kcal"]
+
+    def braked(K: Any, t: Any) -> Any:
+        return t - (_ein(K / unit) - _ein(K * jnp.exp(-rate * t) / unit)) / rate
+
+    return Emptying(
+        speed=p["Vmax"],
+        half=p["km"],
+        residual=RESIDUAL,
+        brake=lambda K: jnp.exp(-K / unit),
+        feed=lambda K, swallowed, share: swallowed - rate * K,
+        start_drink=lambda K: K,
+        rest=lambda K, t, shrink: K * jnp.exp(-rate * t),
+        time=braked,
+        brake_after=lambda K, t: jnp.exp(-K * jnp.exp(-rate * t) / unit),
+        litre=10.0,
+    )
+
+
+def _ein(z: Any) -> Any:
+    """The integral of (1 - exp(-s))/s from 0 to z >= 0."""
+    small = jnp.minimum(z, 1.5)
+    term, total = small, small
+    for n in range(2, 20):
+        term = -term * small * (n - 1) / n**2
+        total = total + term
+    large = jnp.maximum(z, 1.5)
+    return jnp.where(z < 1.5, total, exp1(large) + jnp.log(large) + jnp.euler_gamma)

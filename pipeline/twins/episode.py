@@ -1,0 +1,63 @@
+"""Hours of one person: an episode twin under drinks, meals and other events."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pipeline.solving import Status, count_steps, solve_episode, solve_episode_reference
+from pipeline.twins.base import EpisodeTwin, Values
+from pipeline.twins.system import Result
+
+
+def episode_steps(twin: EpisodeTwin, people: Values, p: Values, events: Values, end: float) -> int:
+    """Steps that the batch solver needs for the busiest of `people` (leaves with a leading axis)."""
+
+    def bounds(person: Values, p: Values, events: Values) -> Any:
+        return twin.timeline(twin.constants(person, p), events, jnp.zeros(()), jnp.asarray(end)).bounds
+
+    return count_steps(np.asarray(jax.jit(jax.vmap(bounds))(people, p, events)), twin.pace)
+
+
+def simulate_episode(
+    twin: EpisodeTwin,
+    person: Values,
+    p: Values,
+    events: Values,
+    times: Any,
+    *,
+    method: Literal["batch", "reference"] = "reference",
+    steps: int = 256,
+    rtol: float = 1e-6,
+    start: Any = None,
+) -> Result:
+    """Observables of one person at `times` (min, rising, from 0), for `jax.vmap` and `jax.grad`.
+
+    `events` are the arrays of one person (`event_arrays`); `steps` is for the batch method (`episode_steps`); `start`
+    is another state to begin with than the twin's own.
+    """
+    missing = jnp.any(jnp.stack([jnp.isnan(jnp.asarray(person.get(name, jnp.nan))) for name in twin.needs]))
+    filled = {n: jnp.where(jnp.isnan(v), twin.needs.get(n, v), v) for n, v in {**twin.needs, **person}.items()}
+    k = twin.constants(filled, p)
+    times = jnp.asarray(times, dtype=float)
+    line = twin.timeline(k, {n: jnp.asarray(v, dtype=float) for n, v in events.items()}, jnp.zeros(()), times[-1])
+    state = twin.initial(k) if start is None else start
+
+    def field(t: Any, y: Any, arguments: Any) -> Any:
+        return twin.vector_field(t, y, *arguments)
+
+    def jump(y: Any, arguments: Any) -> Any:
+        return twin.jump(y, *arguments)
+
+    if method == "batch":
+        solution, held = solve_episode(field, jump, state, k, line, times, twin.scale, twin.pace, steps)
+    else:
+        solution, held = solve_episode_reference(field, jump, state, k, line, times, twin.scale, rtol=rtol)
+    values = jax.vmap(twin.observe, in_axes=(0, 0, None, 0))(times, solution.states, k, held)
+    status = jnp.where(missing, int(Status.MISSING_INPUT), solution.status)
+    values = {name: jnp.where(status == int(Status.OK), v, jnp.nan) for name, v in values.items()}
+    flags = {words: (status == int(Status.OK)) & jnp.any(raised) for words, raised in twin.flags(k, values).items()}
+    return Result(values, {twin.name: status}, flags, solution.error)

@@ -1,0 +1,300 @@
+"""Glucose and insulin of one person: the equations that fasting and meals share, with the fat cell inside them.
+
+Dalla Man C et al., IEEE Trans Biomed Eng 2007;54:1740-1749, doi 10.1109/TBME.2007.893506 (glucose, insulin, meal),
+Nyman E et al., J Biol Chem 2011;286:26028-26041, doi 10.1074/jbc.M110.188987 (fat cell), joined to body composition
+by Herrgårdh T et al., Diabetol Metab Syndr 2023, doi 10.1186/s13098-023-01223-6. Rates are per minute; glucose in
+mg/kg, insulin in pmol/kg, stomach and gut in mg, pools of the fat cell in percent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pipeline.twins.base import Scalar
+
+CITATION = "Herrgårdh T et al., Diabetol Metab Syndr 2023, doi 10.1186/s13098-023-01223-6"
+
+
+class Constants(NamedTuple):
+    """What is the same in everybody. Dalla Man 2007 unless a group says otherwise."""
+
+    VG: float = 1.88                        # dl/kg, volume of glucose
+    VI: float = 0.05                        # l/kg, volume of insulin
+    k1: float = 0.065                       # 1/min, glucose from plasma to tissue
+    k2: float = 0.079                       # 1/min, and back
+    m1: float = 0.19                        # 1/min, insulin from liver to plasma
+    m2: float = 0.484                       # 1/min, and back
+    m4: float = 0.194                       # 1/min, insulin lost from plasma
+    m5: float = 0.0304                      # min kg/pmol, hepatic extraction falls with secretion
+    m6: float = 0.6471                      # 1, hepatic extraction without secretion
+    Gb: float = 95.0                        # mg/dl, glucose at which secretion is basal
+    Ib: float = 25.0                        # pmol/l, insulin at which insulin action is zero
+    Sb: float = 1.8                         # pmol/kg/min, basal secretion
+    kmax: float = 0.0558                    # 1/min, emptying of the stomach
+    kmin: float = 0.008                     # 1/min
+    kabs: float = 0.057                     # 1/min, absorption from the gut
+    kgri: float = 0.0558                    # 1/min, grinding
+    f: float = 0.9                          # 1, share that reaches plasma
+    b: float = 0.82                         # 1, share of the meal at which emptying slows down
+    dd: float = 0.01                        # 1, and at which it speeds up again
+    kp1: float = 2.7                        # mg/kg/min, endogenous production
+    kp2: float = 0.0021                     # 1/min
+    kp3: float = 0.009                      # mg/kg/min per pmol/l
+    kp4: float = 0.0618                     # mg/kg/min per pmol/kg
+    ki: float = 0.0079                      # 1/min, delay of insulin on production
+    p2U: float = 0.0331                     # 1/min, delay of insulin on uptake
+    K: float = 2.3                          # pmol/kg per mg/dl, secretion by rising glucose
+    alpha: float = 0.05                     # 1/min, delay of secretion
+    betas: float = 0.11                     # pmol/kg/min per mg/dl, secretion by glucose
+    gamma: float = 0.5                      # 1/min, portal insulin into the liver
+    ke1: float = 0.0005                     # 1/min, renal excretion
+    ke2: float = 339.0                      # mg/kg, its threshold
+    # Herrgårdh 2023, fitted there
+    Uii: float = 0.830871862015361          # mg/kg/min, uptake by brain and red cells
+    kI1: float = 0.047611502708533          # 1/min per pmol/l, insulin action on muscle and liver
+    kI2: float = 0.042883597145619          # 1/min
+    Vm: float = 0.881325333507003           # mg/kg/min, muscle
+    Vmx: float = 0.040935870268503          # mg/kg/min per unit of insulin action
+    Km: float = 476.3512108268108           # mg/kg
+    Vl: float = 2.004669019320863           # mg/kg/min, liver
+    Vlx: float = 0.043932686418002          # mg/kg/min per unit of insulin action
+    Kl: float = 354.8519629537153           # mg/kg
+    # Nyman 2011, as carried over by Herrgårdh 2023: uptake by fat cells
+    nC: float = 2.1e-6
+    k8: float = 724.242
+    glut1: float = 7042.19
+    pf: float = 34.0
+    be: float = 3.0
+    kbf: float = 0.01
+    p1: float = 0.178910658618042           # 1/min
+    p2: float = 4.478155215098602           # 1/min
+    p3: float = 0.160881469168138           # 1/min
+    p4: float = 2.627135664357424           # 1/min
+    V6: float = 410.2032883752426           # phosphorylation of glucose
+    K6: float = 2.136098648464447
+    G6: float = 11495.60694632059
+
+
+C = Constants()
+ML = 250.0                                  # mg of glucose per kcal: all of a meal is counted as glucose
+LEAST_ACTION = -5.0                         # pmol/l, insulin action on fat at which receptors bind nothing
+NO_BENEFIT = -0.0518191926                  # ln(fat ratio) below which loss of fat improves nothing further
+
+
+class Factors(NamedTuple):
+    """What change of fat mass does, each 1 at the start."""
+
+    d: Any      # phosphorylation of IRS1 by mTORC1
+    R: Any      # synthesis of insulin receptors
+    G4: Any     # synthesis of GLUT4
+    U: Any      # divides uptake by muscle and liver
+    E: Any      # multiplies endogenous production
+    I: Any      # noqa: E741  multiplies the rate of portal insulin
+
+
+class Body(NamedTuple):
+    """The person as seen by the equations of minutes."""
+
+    weight: Any             # kg
+    fat_ratio: Any
+    lean_ratio: Any
+    factors: Factors
+    production: Any         # multiplier of the constant part of endogenous production
+    sensitivity: Any        # multiplier of uptake by insulin
+    beta: Any               # multiplier of secretion
+
+
+class FatCell(NamedTuple):
+    """Insulin signalling and glucose of a fat cell. S6 kinase and S6 act on nothing and are left out."""
+
+    IRm: Scalar
+    IRp: Scalar
+    IRins: Scalar
+    IRip: Scalar
+    IRi: Scalar
+    IRS1p: Scalar
+    IRS1p307: Scalar
+    IRS1307: Scalar
+    Xp: Scalar
+    PKB308p: Scalar
+    PKB473p: Scalar
+    PKBpp: Scalar
+    mTORC1a: Scalar
+    mTORC2a: Scalar
+    AS160p: Scalar
+    GLUT4m: Scalar
+    GLUT4: Scalar
+    Gi: Scalar
+    G6P: Scalar
+
+
+class Pools(NamedTuple):
+    """Amounts that never change, in percent: what is left of each is the form that is not a state."""
+
+    IRS1: float = 100.0000876611945
+    X: float = 100.00004603000008
+    PKB: float = 99.9999
+    mTORC1: float = 100.0
+    mTORC2: float = 100.00005900000004
+    AS160: float = 100.0
+
+    SCALE: ClassVar[FatCell] = FatCell(
+        IRm=60.0, IRp=1.6e-3, IRins=1.0, IRip=15.0, IRi=0.03, IRS1p=5e-3, IRS1p307=8.0, IRS1307=90.0, Xp=7e-3,
+        PKB308p=0.05, PKB473p=30.0, PKBpp=70.0, mTORC1a=80.0, mTORC2a=50.0, AS160p=75.0, GLUT4m=60.0, GLUT4=40.0,
+        Gi=5.0, G6P=5e-3,
+    )  # fmt: skip
+
+
+P = Pools()
+
+
+def resistance(fat_ratio: Any, *, one_limit: bool) -> Factors:
+    """Factors of insulin resistance at a fat mass over that at the start.
+
+    As published the benefit of fat loss ends at one limit in three factors and at another, with a jump, in two;
+    with `one_limit` it ends at 5 % of fat loss in all.
+    """
+    x = jnp.log(fat_ratio)
+    if one_limit:
+        x = jnp.maximum(x, NO_BENEFIT)
+    d = 1.0 - 0.08962 * x
+    R, G4 = 1.0 - 0.13696 * x, 1.0 - 0.15865 * x
+    U, E, I = (1.0 + 2.35 * slope * x for slope in (0.605258205407204, 1.14283956191542, 0.749598731223457))  # noqa: E741
+    if not one_limit:
+        R = jnp.where(d < 1.046, jnp.minimum(1.0, R), 1.007097156799198)
+        G4 = jnp.where(d < 1.046, jnp.minimum(1.0, G4), 1.008221115115309)
+        U = jnp.where(d < 1.0046, U, 0.926294640396772)
+        E = jnp.where(d < 1.0046, E, 0.860830533146272)
+        I = jnp.where(d < 1.0046, I, 0.90871750253449)  # noqa: E741
+    return Factors(d, R, G4, U, E, I)
+
+
+def endogenous_production(Gp: Any, Id: Any, Ipo: Any, body: Body) -> Any:
+    """Glucose made by liver and kidney, mg/kg/min; negative where too much insulin is about."""
+    return (C.kp1 * body.production - C.kp2 * Gp - C.kp3 * Id - C.kp4 * Ipo) * body.factors.E
+
+
+def excretion(Gp: Any) -> Any:
+    """Glucose lost in urine above the threshold, mg/kg/min."""
+    return C.ke1 * jnp.maximum(0.0, Gp - C.ke2)
+
+
+def muscle_and_liver(Gt: Any, M: Any, body: Body) -> tuple[Any, Any]:
+    """Uptake by muscle and by liver under the insulin action `M`, mg/kg/min."""
+    action = body.sensitivity * M
+    muscle = body.lean_ratio * (C.Vm + C.Vmx * action) / (C.Km + Gt)
+    liver = (C.Vl + C.Vlx * action) / (C.Kl + Gt)
+    share = Gt / body.factors.U
+    return muscle * share, liver * share
+
+
+def fat_influx(Gt: Any, N: Any, GLUT4m: Any, body: Body) -> Any:
+    """Glucose into fat cells before what flows back, per unit of fat at the start."""
+    return body.sensitivity * C.p4 * Gt * C.nC * ((C.k8 * GLUT4m + C.glut1) / C.pf + C.be + C.kbf * (N + 7.0))
+
+
+def liver_loss(S: Any) -> Any:
+    """Rate at which the liver clears insulin (m3), 1/min: less of it the more is secreted."""
+    HE = C.m6 - C.m5 * S
+    return HE * C.m1 / (1.0 - HE)
+
+
+def emptying(Q: Any, D: Any) -> Any:
+    """Rate at which the stomach with `Q` mg empties after a meal of `D` mg, 1/min."""
+    aa, cc = 2.5 / ((1.0 - C.b) * D), 2.5 / (C.dd * D)
+    return C.kmin + 0.5 * (C.kmax - C.kmin) * (jnp.tanh(aa * (Q - C.b * D)) - jnp.tanh(cc * (Q - C.dd * D)) + 2.0)
+
+
+class Fasting(NamedTuple):
+    """The steady state without food at a plasma glucose; steady if `surplus` (mg/kg/min) is zero."""
+
+    surplus: Any
+    Gt: Any
+    S: Any
+    Il: Any
+    Ip: Any
+    Ipo: Any
+    N: Any
+    M: Any
+    muscle: Any
+    liver: Any
+    fat: Any
+    Gi: Any
+
+
+def fasting_at(Gp: Any, body: Body, action: tuple[Any, Any] | None, *, excretes: bool) -> Fasting:
+    """Everything that follows from a plasma glucose `Gp` in the steady state, by algebra.
+
+    `action` is the insulin action (N, M) held since the last meal; None if it follows fasting insulin. Secretion
+    has a floor at zero: the published switch below it has no steady state. G6P (0.006) is lost beside the constant
+    11496 of the fat cell: an error of 5e-7 of its uptake.
+    """
+    Ipo = jnp.maximum(0.0, C.betas * (Gp / C.VG - C.Gb) + C.Sb) / C.gamma
+    S = C.gamma * Ipo * body.beta
+    Il = S / (C.m1 + liver_loss(S) - C.m1 * C.m2 / (C.m2 + C.m4))
+    Ip = C.m1 * Il / (C.m2 + C.m4)
+    insulin = Ip / C.VI
+    N, M = follows(insulin) if action is None else action
+    EGP = endogenous_production(Gp, insulin, Ipo, body)
+    supply = EGP - C.Uii - (excretion(Gp) if excretes else 0.0)
+    Gt = jnp.maximum(0.0, (C.k1 * Gp - supply) / C.k2)
+    muscle, liver = muscle_and_liver(Gt, M, body)
+    into = fat_influx(Gt, N, 62.81266 * body.factors.G4, body)
+    Gi = _inside(into)
+    fat = body.fat_ratio * (into - C.p3 * Gi)
+    return Fasting(supply - (muscle + liver + fat), Gt, S, Il, Ip, Ipo, N, M, muscle, liver, fat, Gi)
+
+
+def follows(insulin: Any) -> tuple[Any, Any]:
+    """Insulin action (N, M) in balance with insulin (pmol/l), within its limits."""
+    return limited(insulin - C.Ib, C.kI1 / C.kI2 * (insulin - C.Ib), 1.0)
+
+
+def limited(N: Any, M: Any, sensitivity: Any) -> tuple[Any, Any]:
+    """Insulin action no lower than where receptors bind nothing and where uptake by muscle is zero."""
+    return jnp.maximum(N, LEAST_ACTION), jnp.maximum(M, -C.Vm / C.Vmx / sensitivity)
+
+
+def _inside(into: Any) -> Any:
+    """Glucose in the fat cell at which influx, return and phosphorylation are in balance."""
+    A = C.V6 / C.G6
+    half = 0.5 * (A + C.p1 * C.p3 * C.K6 - C.p1 * into)
+    c = C.p1 * C.p1 * C.p3 * C.K6 * into
+    root = jnp.sqrt(half * half + c)
+    return (root - half) / (C.p1 * C.p3)
+
+
+def solve_fasting(body: Body, action: tuple[Any, Any] | None, *, excretes: bool, steps: int = 9) -> Any:
+    """Fasting plasma glucose (mg/kg) by Newton steps kept within a shrinking bracket, differentiable.
+
+    The surplus falls strictly with glucose. Above the bracket insulin would not leave the blood any more.
+    """
+    ends = C.VG * (C.Gb + (S_MAX / body.beta - C.Sb) / C.betas)
+    high = jnp.minimum(700.0, ends)
+    low = jnp.full_like(high, 20.0)
+
+    def surplus(Gp: Any, body: Body, action: Any) -> Any:
+        return fasting_at(Gp, body, action, excretes=excretes).surplus
+
+    held = jax.lax.stop_gradient((body, action))
+
+    def narrow(_: int, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        low, high, Gp = carry
+        value, slope = jax.jvp(lambda g: surplus(g, *held), (Gp,), (jnp.ones_like(Gp),))
+        low, high = jnp.where(value > 0.0, Gp, low), jnp.where(value > 0.0, high, Gp)
+        step = Gp - value / slope
+        return low, high, jnp.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+
+    shape = jnp.broadcast_shapes(*(jnp.shape(v) for v in jax.tree.leaves((body, action))))
+    low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
+    first = jnp.clip(jnp.full(shape, 178.0), low, high)
+    Gp = jax.lax.fori_loop(0, steps, narrow, jax.lax.stop_gradient((low, high, first)))[2]
+    slope = jax.lax.stop_gradient(jax.jvp(lambda g: surplus(g, *held), (Gp,), (jnp.ones_like(Gp),))[1])
+    return Gp - surplus(Gp, body, action) / slope
+
+
+# pmol/kg/min of secretion at which clearance by liver and plasma together would vanish, with a margin
+S_MAX = 0.98 * (C.m6 + (C.m4 / (C.m2 + C.m4)) / (1.0 - C.m4 / (C.m2 + C.m4))) / C.m5
