@@ -20,13 +20,12 @@ def check_names(study: Study, file: Path) -> None:
 
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
-    from pipeline.features import OVER_YEARS
     from pipeline.models import MODELS
     from pipeline.twins import TWINS, read_scenarios
 
     require(study.twins.names, TWINS, f"{file}: [twins] names")
     require(study.models.names, MODELS, f"{file}: [models] names")
-    outputs = [output for twin in study.twins.names for output in OVER_YEARS[twin]]
+    outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")
     there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
     require(study.twins.interventions, there, f"{file}: [twins] interventions")

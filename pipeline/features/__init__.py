@@ -1,6 +1,6 @@
 """What the fitted twins say, as one row of named numbers for each person."""
 
-from pipeline.features.definitions import OVER_YEARS, Feature, define
+from pipeline.features.definitions import Feature, define
 from pipeline.features.simulation import Simulated, simulate_people
 
-__all__ = ["OVER_YEARS", "Feature", "Simulated", "define", "simulate_people"]
+__all__ = ["Feature", "Simulated", "define", "simulate_people"]

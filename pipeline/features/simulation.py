@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from pipeline.features.definitions import OVER_YEARS, Feature
+from pipeline.features.definitions import Feature
 from pipeline.fitting import Fitted
 from pipeline.solving import Status, make_grid, run_batches
 from pipeline.twins import Scenario, System, Twin, simulate
@@ -44,17 +44,17 @@ def simulate_people(
 
     `chunk` is the number of simulations in one compiled call. Whoever's error estimate exceeds `max_error`, or
     whose batch solution is not finite, is solved again by Diffrax; what still fails is NaN with its status.
-    Scenarios must start at day 0 and have their switches in common.
+    All scenarios are cut where any of them switches, and must start at day 0.
 
-    Raises `ValueError` if they do not.
+    Raises `ValueError` if one does not.
     """
-    layouts = {s.switches for s in scenarios.values()}
-    if len(layouts) != 1 or (switches := layouts.pop())[0] != 0.0:
-        raise ValueError("scenarios of one study must start at day 0 and switch on the same days")
+    if late := [name for name, s in scenarios.items() if s.switches[0] != 0.0]:
+        raise ValueError(f"scenarios of one study must start at day 0; {', '.join(late)} does not")
+    switches = tuple(sorted({day for s in scenarios.values() for day in s.switches}))
     grid = make_grid(switches, tuple(YEAR * y for y in range(years + 1)), max_step=LONGEST_STEP_D)
     system = System(tuple(twins))
-    outputs = [name for t in system.twins for name in OVER_YEARS[t.name]]
-    inputs = _stack([s.arrays() for s in scenarios.values()])
+    outputs = [name for t in system.twins for name in t.over_years]
+    inputs = _stack([s.at(switches).arrays() for s in scenarios.values()])
     order = {name: i for i, name in enumerate(scenarios)}
 
     def one_person(person: Any, method: Literal["batch", "reference"]) -> Any:

@@ -48,6 +48,7 @@ def count_steps(bounds: np.ndarray, pace: Pace) -> int:
 def solve_episode(
     field: Field,
     jump: Callable[[Any, Any], Any],
+    hold: Callable[[Any, Any, Any, Any], dict[str, Any]],
     start: Any,
     constants: Any,
     timeline: Timeline,
@@ -59,7 +60,8 @@ def solve_episode(
     """States of one person at `times`, and the inputs that hold there; for `jax.vmap` over people.
 
     `field(t, state, (constants, inputs))` and `jump(state, (constants, inputs))`, which says what happens at the
-    start of a segment. `steps` must be enough (`count_steps`); whoever needs more ends with `Status.MAX_STEPS`.
+    start of a segment. `hold(t, step, state, (constants, inputs))` gives further inputs that are fixed for a step:
+    the side of a kink that it is solved on. `steps` must be enough (`count_steps`); whoever needs more ends with `Status.MAX_STEPS`.
     """
     leaves, tree = jax.tree_util.tree_flatten(start)
     scales = [float(s) for s in jax.tree.leaves(scale)]
@@ -75,6 +77,7 @@ def solve_episode(
         return lambda z, t: pack(field(t, unpack(z), (constants, u)))
 
     first = {name: values[0] for name, values in timeline.inputs.items()}
+    first |= hold(bounds[0], pace.first, start, (constants, first))
     structure = analyse(rates_in(first), pack(start))
 
     def advance(carry: Any, _: None) -> Any:
@@ -86,6 +89,7 @@ def solve_episode(
         z = [jnp.where(is_new, a, b) for a, b in zip(jumped, z, strict=True)]
         wish = jnp.where(is_new, pace.first, jnp.minimum(h * pace.growth, pace.largest))
         after, length = _advance(t, wish, bounds[now + 1], jnp)
+        u |= hold(t, length, unpack(z), (constants, u))
         done, error = step(rates_in(u), structure, z, t, length)
         return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)
 

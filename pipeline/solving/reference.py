@@ -98,7 +98,8 @@ def solve_episode_reference(
         length = end - begin
         there = (begin < times) & (times <= end)
         state = jax.tree.map(lambda v, s: v * s, z, scale)
-        z = jax.tree.map(lambda v, s: v / s, jump(state, (constants, u)), scale)
+        jumped = jump(state, (constants, u))
+        z = jax.tree.map(lambda old, v, s: jnp.where(length > 0.0, v / s, old), z, jumped, scale)
         shares = jnp.clip((times - begin) / jnp.where(length > 0.0, length, 1.0), 0.0, 1.0)
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(rates),

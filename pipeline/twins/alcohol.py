@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import exp1
 
@@ -28,8 +29,8 @@ class State(NamedTuple):
     """States, time in minutes."""
 
     u: Scalar    # dL, gastric liquid above the residual
-    m: Scalar    # mg, ethanol in gastric liquid
-    P: Scalar    # mg, ethanol held in solid food
+    m: Scalar    # mg, ethanol in the stomach, liquid and food
+    P: Scalar    # mg, of it held in solid food
     I: Scalar    # mg, ethanol in the intestine  # noqa: E741
     B: Scalar    # mg/dL, blood ethanol
     A: Scalar    # mg/dL, plasma acetate
@@ -104,7 +105,7 @@ class Alcohol(EpisodeTwin):
         opens, closes = liquid_spans(stretches, _emptying(k.p), jnp.zeros_like(k.V_B))
         meals = stack_meals(events["meal_start_min"], events["meal_kcal"])
         every = jnp.concatenate(
-            [jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.left, meals.end]
+            [jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.few, meals.left, meals.end]
         )
         bounds = jnp.sort(jnp.clip(every, start, end))
         begin, middle = bounds[:-1], 0.5 * (bounds[1:] + bounds[:-1])
@@ -135,18 +136,26 @@ class Alcohol(EpisodeTwin):
 
     def jump(self, y: State, k: Baseline, u: Values) -> State:
         """When solid food is gone, so is what it held."""
-        return y._replace(P=jnp.where(u["empties"] > 0.5, 0.0, y.P))
+        held = jnp.where(u["empties"] > 0.5, y.P, 0.0)
+        return y._replace(m=y.m - held, P=y.P - held)
+
+    def hold(self, t: Any, step: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
+        """Whether food takes up ethanol in this step: its balance with the liquid is too fast to be crossed inside one.
+
+        It does where the liquid is stronger, or would become so within the step if it did not.
+        """
+        rates = self.vector_field(t, y, k, {**u, "takes": 0.0})
+        over, later = self._exchange(t, y, k.p, u)[0], self._exchange(t + step, jax.tree.map(lambda v, r: v + step * r, y, rates), k.p, u)[0]
+        return {"takes": (jnp.maximum(over, later) > 0.0).astype(float)}
 
     def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
         """Emptying, exchange with food, uptake, elimination by ADH and CYP2E1, and PEth."""
         p = k.p
         K = _liquid_energy(t - u["begin"], u["K"], u["energy"], p["k_Kcal"])
         share = p["Vmax"] / (y.u + p["km"]) * jnp.exp(-K / p["k_kcal"])       # 1/min of the volume above the residual
-        V = y.u + RESIDUAL
-        emptied = share * y.u * y.m / V                                       # mg/min
-        food = jnp.maximum(1.0, u["size"] * solid_share(t - u["meal"])) / 400.0
-        taken = u["open"] * p["k_poolIn"] * jnp.maximum(0.0, y.m - y.P * V / food)
-        given = u["open"] * p["k_poolOut"] * y.P
+        emptied = share * y.u * (y.m - y.P) / (y.u + RESIDUAL)                # mg/min
+        over, given = self._exchange(t, y, k.p, u)
+        taken = u["takes"] * over if "takes" in u else jnp.maximum(0.0, over)
         I, E = self._fast(emptied, y, p)
         eliminated = p["VmaxADH"] * y.B / (p["KmADH"] + y.B) + p["VmaxCYP2E1"] * y.B / (p["KmCYP2E1"] + y.B)
         bind, release = p["kPEth_bind"], p["kPEth_release"]
@@ -154,7 +163,7 @@ class Alcohol(EpisodeTwin):
         still = self.corrects("quasi_steady")
         return State(
             u=u["flow"] - share * y.u,
-            m=u["ethanol"] - emptied - taken + given,
+            m=u["ethanol"] - emptied,
             P=taken - given,
             I=jnp.zeros_like(I) if still else emptied - (p["k3"] + p["k4"]) * y.I,
             B=(p["k3"] * I - LIVER * eliminated) / k.V_B,
@@ -163,12 +172,18 @@ class Alcohol(EpisodeTwin):
             Q=release * (E - y.Q),
         )
 
+    def _exchange(self, t: Any, y: State, p: Values, u: Values) -> tuple[Any, Any]:
+        """What food would take up from the liquid, negative where the liquid is weaker, and what it gives (mg/min)."""
+        food = jnp.maximum(1.0, u["size"] * solid_share(t - u["meal"])) / 400.0      # dL
+        over = y.m - y.P - y.P * (y.u + RESIDUAL) / food
+        return u["open"] * p["k_poolIn"] * over, u["open"] * p["k_poolOut"] * y.P
+
     def observe(self, t: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
         """What is measured in blood, breath and stomach."""
         p = k.p
         K = _liquid_energy(t - u["begin"], u["K"], u["energy"], p["k_Kcal"])
         share = p["Vmax"] / (y.u + p["km"]) * jnp.exp(-K / p["k_kcal"])
-        _, E = self._fast(share * y.u * y.m / (y.u + RESIDUAL), y, p)
+        _, E = self._fast(share * y.u * (y.m - y.P) / (y.u + RESIDUAL), y, p)
         blind = 0.0 if self.corrects("breath_zero") else 0.00367
         return {
             "blood_alcohol_mg_dl": y.B,

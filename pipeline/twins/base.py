@@ -161,6 +161,10 @@ class EpisodeTwin(Twin):
         """State after what happens at the very start of a segment with inputs `u`."""
         return y
 
+    def hold(self, t: Any, step: Any, y: Any, k: Any, u: Values) -> dict[str, Any]:
+        """Further inputs that the batch solver fixes for a step from `t` (the side of a kink), when it is stiff."""
+        return {}
+
     @abstractmethod
     def vector_field(self, t: Any, y: Any, k: Any, u: Values) -> Any:
         """Rate of each state, per minute."""

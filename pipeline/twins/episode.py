@@ -52,8 +52,11 @@ def simulate_episode(
     def jump(y: Any, arguments: Any) -> Any:
         return twin.jump(y, *arguments)
 
+    def hold(t: Any, step: Any, y: Any, arguments: Any) -> dict[str, Any]:
+        return twin.hold(t, step, y, *arguments)
+
     if method == "batch":
-        solution, held = solve_episode(field, jump, state, k, line, times, twin.scale, twin.pace, steps)
+        solution, held = solve_episode(field, jump, hold, state, k, line, times, twin.scale, twin.pace, steps)
     else:
         solution, held = solve_episode_reference(field, jump, state, k, line, times, twin.scale, rtol=rtol)
     values = jax.vmap(twin.observe, in_axes=(0, 0, None, 0))(times, solution.states, k, held)

@@ -8,14 +8,22 @@ mg/kg, insulin in pmol/kg, stomach and gut in mg, pools of the fat cell in perce
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from pipeline.twins.base import Scalar
+from pipeline.twins.base import Parameter, Scalar
 
 CITATION = "Herrgårdh T et al., Diabetol Metab Syndr 2023, doi 10.1186/s13098-023-01223-6"
+
+
+ASSUMED = "Herrgårdh 2023 for the median; spread assumed, none is published"
+TRAITS = (
+    Parameter("production", "1", 1.0, 0.05, ASSUMED),       # of the constant part of endogenous glucose production
+    Parameter("sensitivity", "1", 1.0, 0.35, ASSUMED),      # of uptake by insulin in muscle and liver, and by fat cells
+    Parameter("beta_cell", "1", 1.0, 0.30, ASSUMED),        # of insulin secretion
+)
 
 
 class Constants(NamedTuple):
@@ -79,7 +87,7 @@ class Constants(NamedTuple):
 
 
 C = Constants()
-ML = 250.0                                  # mg of glucose per kcal: all of a meal is counted as glucose
+MG_PER_KCAL = 250.0                            # mg of glucose per kcal: all of a meal is counted as glucose
 LEAST_ACTION = -5.0                         # pmol/l, insulin action on fat at which receptors bind nothing
 NO_BENEFIT = -0.0518191926                  # ln(fat ratio) below which loss of fat improves nothing further
 
@@ -141,13 +149,12 @@ class Pools(NamedTuple):
     mTORC2: float = 100.00005900000004
     AS160: float = 100.0
 
-    SCALE: ClassVar[FatCell] = FatCell(
-        IRm=60.0, IRp=1.6e-3, IRins=1.0, IRip=15.0, IRi=0.03, IRS1p=5e-3, IRS1p307=8.0, IRS1307=90.0, Xp=7e-3,
-        PKB308p=0.05, PKB473p=30.0, PKBpp=70.0, mTORC1a=80.0, mTORC2a=50.0, AS160p=75.0, GLUT4m=60.0, GLUT4=40.0,
-        Gi=5.0, G6P=5e-3,
-    )  # fmt: skip
 
-
+FAT_CELL_SCALE = FatCell(
+    IRm=60.0, IRp=1.6e-3, IRins=1.0, IRip=15.0, IRi=0.03, IRS1p=5e-3, IRS1p307=8.0, IRS1307=90.0, Xp=7e-3,
+    PKB308p=0.05, PKB473p=30.0, PKBpp=70.0, mTORC1a=80.0, mTORC2a=50.0, AS160p=75.0, GLUT4m=60.0, GLUT4=40.0,
+    Gi=5.0, G6P=5e-3,
+)  # fmt: skip
 P = Pools()
 
 
@@ -237,7 +244,7 @@ def fasting_at(Gp: Any, body: Body, action: tuple[Any, Any] | None, *, excretes:
     Il = S / (C.m1 + liver_loss(S) - C.m1 * C.m2 / (C.m2 + C.m4))
     Ip = C.m1 * Il / (C.m2 + C.m4)
     insulin = Ip / C.VI
-    N, M = follows(insulin) if action is None else action
+    N, M = follows(insulin, body) if action is None else action
     EGP = endogenous_production(Gp, insulin, Ipo, body)
     supply = EGP - C.Uii - (excretion(Gp) if excretes else 0.0)
     Gt = jnp.maximum(0.0, (C.k1 * Gp - supply) / C.k2)
@@ -248,14 +255,14 @@ def fasting_at(Gp: Any, body: Body, action: tuple[Any, Any] | None, *, excretes:
     return Fasting(supply - (muscle + liver + fat), Gt, S, Il, Ip, Ipo, N, M, muscle, liver, fat, Gi)
 
 
-def follows(insulin: Any) -> tuple[Any, Any]:
+def follows(insulin: Any, body: Body) -> tuple[Any, Any]:
     """Insulin action (N, M) in balance with insulin (pmol/l), within its limits."""
-    return limited(insulin - C.Ib, C.kI1 / C.kI2 * (insulin - C.Ib), 1.0)
+    return limited(insulin - C.Ib, C.kI1 / C.kI2 * (insulin - C.Ib), body)
 
 
-def limited(N: Any, M: Any, sensitivity: Any) -> tuple[Any, Any]:
+def limited(N: Any, M: Any, body: Body) -> tuple[Any, Any]:
     """Insulin action no lower than where receptors bind nothing and where uptake by muscle is zero."""
-    return jnp.maximum(N, LEAST_ACTION), jnp.maximum(M, -C.Vm / C.Vmx / sensitivity)
+    return jnp.maximum(N, LEAST_ACTION), jnp.maximum(M, -C.Vm / C.Vmx / body.sensitivity)
 
 
 def _inside(into: Any) -> Any:
@@ -267,34 +274,144 @@ def _inside(into: Any) -> Any:
     return (root - half) / (C.p1 * C.p3)
 
 
-def solve_fasting(body: Body, action: tuple[Any, Any] | None, *, excretes: bool, steps: int = 9) -> Any:
-    """Fasting plasma glucose (mg/kg) by Newton steps kept within a shrinking bracket, differentiable.
+def solve_fasting(body: Body, action: tuple[Any, Any] | None, *, excretes: bool) -> Any:
+    """Fasting plasma glucose (mg/kg); above the bracket insulin would not leave the blood any more."""
 
-    The surplus falls strictly with glucose. Above the bracket insulin would not leave the blood any more.
+    def surplus(Gp: Any, known: tuple[Body, Any]) -> Any:
+        return fasting_at(Gp, *known, excretes=excretes).surplus
+
+    high = jnp.minimum(700.0, C.VG * (C.Gb + (S_MAX / body.beta - C.Sb) / C.betas))
+    return _falling_root(surplus, (body, action), (20.0, high), 178.0, steps=6)
+
+
+def _falling_root(function: Any, known: Any, bracket: tuple[Any, Any], first: float, steps: int) -> Any:
+    """Where `function(x, known)` turns from positive to negative: Newton steps kept within a shrinking bracket.
+
+    One more step outside the loop carries the derivative (implicit function theorem), to first order.
     """
-    ends = C.VG * (C.Gb + (S_MAX / body.beta - C.Sb) / C.betas)
-    high = jnp.minimum(700.0, ends)
-    low = jnp.full_like(high, 20.0)
+    held = jax.lax.stop_gradient(known)
+    shape = jnp.broadcast_shapes(*(jnp.shape(v) for v in jax.tree.leaves(known)))
 
-    def surplus(Gp: Any, body: Body, action: Any) -> Any:
-        return fasting_at(Gp, body, action, excretes=excretes).surplus
-
-    held = jax.lax.stop_gradient((body, action))
+    def slope_at(x: Any) -> tuple[Any, Any]:
+        return jax.jvp(lambda v: function(v, held), (x,), (jnp.ones_like(x),))
 
     def narrow(_: int, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        low, high, Gp = carry
-        value, slope = jax.jvp(lambda g: surplus(g, *held), (Gp,), (jnp.ones_like(Gp),))
-        low, high = jnp.where(value > 0.0, Gp, low), jnp.where(value > 0.0, high, Gp)
-        step = Gp - value / slope
+        low, high, x = carry
+        value, slope = slope_at(x)
+        low, high = jnp.where(value > 0.0, x, low), jnp.where(value > 0.0, high, x)
+        step = x - value / slope
         return low, high, jnp.where((step >= low) & (step <= high), step, 0.5 * (low + high))
 
-    shape = jnp.broadcast_shapes(*(jnp.shape(v) for v in jax.tree.leaves((body, action))))
-    low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
-    first = jnp.clip(jnp.full(shape, 178.0), low, high)
-    Gp = jax.lax.fori_loop(0, steps, narrow, jax.lax.stop_gradient((low, high, first)))[2]
-    slope = jax.lax.stop_gradient(jax.jvp(lambda g: surplus(g, *held), (Gp,), (jnp.ones_like(Gp),))[1])
-    return Gp - surplus(Gp, body, action) / slope
+    low, high = (jax.lax.stop_gradient(jnp.broadcast_to(jnp.asarray(end, dtype=float), shape)) for end in bracket)
+    x = jax.lax.fori_loop(0, steps, narrow, (low, high, jnp.clip(first, low, high)))[2]
+    return x - function(x, known) / slope_at(x)[1]
 
 
 # pmol/kg/min of secretion at which clearance by liver and plasma together would vanish, with a margin
 S_MAX = 0.98 * (C.m6 + (C.m4 / (C.m2 + C.m4)) / (1.0 - C.m4 / (C.m2 + C.m4))) / C.m5
+
+
+def fat_cell_at_rest(N: Any, Gi: Any, factors: Factors) -> FatCell:
+    """The fat cell in its steady state under insulin action `N` and with glucose `Gi` inside.
+
+    One scalar equation, in active mTORC1; the rest is algebra.
+    """
+
+    def excess(m: Any, known: tuple[Any, Any, Factors]) -> Any:
+        cell = _fat_cell_at(m, *known)
+        drive = 1.8423 * cell.PKBpp + 0.055064 * cell.PKB308p
+        return P.mTORC1 * drive / (drive + 24.826) - m
+
+    m = _falling_root(excess, (N, Gi, factors), (0.0, P.mTORC1), 84.0, steps=3)
+    return _fat_cell_at(m, N, Gi, factors)
+
+
+def _fat_cell_at(m: Any, N: Any, Gi: Any, factors: Factors) -> FatCell:
+    IRi = 0.0323845 * factors.R                                  # synthesis is lost by this form alone
+    IRp = 1.547 * IRi / 31.0
+    bound = 0.633e-3 * (N + 5.0)
+    IRm = 1971.0 * IRp / (0.0368 + bound)
+    product = 31.0 * IRp / 0.368                                 # of IRip and Xp
+    # IRS1 over all its forms is a quadratic in IRS1p, whose coefficients follow from going through X.
+    a, b = 0.00137731, 0.0987558
+    to307 = 5758.78 * m * factors.d / (280.753 + 2.9131)
+    to1307 = 2.9131 / 0.267089
+    fixed = 1.0 + to307 * (1.0 + to1307)
+    free = (3424.35 + 2.9131 * to307) * P.X * a / (3.22728 * product)
+    A = fixed * a + free * (1.0 + 0.0422768 / 0.267089)
+    B = fixed * b - P.IRS1 * a
+    u = 2.0 * P.IRS1 * b / (B + jnp.sqrt(B * B + 4.0 * A * P.IRS1 * b))
+    Xp = P.X * a * u / (a * u + b)
+    IRip = product / Xp
+    IRS1 = free * u * u / (a * u + b)
+    mTORC2a = P.mTORC2 * 0.0857515 * IRip / (0.0857515 * IRip + 1.06013)
+    on = 4.45581 * mTORC2a                                       # PKB relative to PKB308p
+    PKB473p = on / 0.536145
+    PKBpp = PKB473p * (42.8395 * to307 * u + 0.536145) / 143.597
+    one = P.PKB / (1.0 + PKB473p + PKBpp + (34.7965 + on) / (5790.17 * u))
+    open_ = 2.65168 * PKBpp * one + 36.9348 * _saturated(PKB473p * one)
+    AS160p = P.AS160 * open_ / (open_ + 65.1841)
+    GLUT4m = 62.81266 * factors.G4
+    return FatCell(
+        IRm=IRm,
+        IRp=IRp,
+        IRins=bound * IRm / 0.877,
+        IRip=IRip,
+        IRi=IRi,
+        IRS1p=u,
+        IRS1p307=to307 * u,
+        IRS1307=to1307 * to307 * u + 0.0422768 / 0.267089 * IRS1,
+        Xp=Xp,
+        PKB308p=one,
+        PKB473p=PKB473p * one,
+        PKBpp=PKBpp * one,
+        mTORC1a=m,
+        mTORC2a=mTORC2a,
+        AS160p=AS160p,
+        GLUT4m=GLUT4m,
+        GLUT4=2291.0 * GLUT4m / (51.0 * AS160p),
+        Gi=Gi,
+        G6P=C.V6 * Gi / (C.K6 + Gi) / C.G6 / C.p2,
+    )
+
+
+def fat_cell_rates(y: FatCell, N: Any, into: Any, factors: Factors) -> FatCell:
+    """Rate of each form, per minute, by mass action; `into` is the influx of glucose."""
+    IRS1 = P.IRS1 - y.IRS1p - y.IRS1p307 - y.IRS1307
+    PKB = P.PKB - y.PKB308p - y.PKB473p - y.PKBpp
+    binding, basal = 0.633e-3 * (N + 5.0) * y.IRm, 0.0368 * y.IRm
+    autophosphorylation, recovery, internalisation = 0.877 * y.IRins, 1940.0 * y.IRp, 31.0 * y.IRp
+    off, recycling = 0.368 * y.IRip * y.Xp, 0.547 * y.IRi
+    to_p, from_p = 3.22728 * IRS1 * y.IRip, 3424.35 * y.IRS1p
+    to_p307, from_p307 = 5758.78 * y.IRS1p * y.mTORC1a * factors.d, 280.753 * y.IRS1p307
+    to_307, out_307, in_307 = 2.9131 * y.IRS1p307, 0.267089 * y.IRS1307, 0.0422768 * IRS1
+    to_308, from_308 = 5790.17 * PKB * y.IRS1p, 34.7965 * y.PKB308p
+    to_both, from_473, to_473 = 4.45581 * y.PKB308p * y.mTORC2a, 42.8395 * y.PKB473p * y.IRS1p307, 143.597 * y.PKBpp
+    to_surface, to_inside = 51.0 * y.GLUT4 * y.AS160p, 2290.0 * y.GLUT4m
+    phosphorylation = C.V6 * y.Gi / (C.K6 + y.Gi) / (C.G6 + y.G6P)
+    return FatCell(
+        IRm=0.0323845 * factors.R + recovery + recycling - binding - basal,
+        IRp=basal + autophosphorylation - recovery - internalisation,
+        IRins=binding - autophosphorylation,
+        IRip=internalisation - off,
+        IRi=off - recycling - y.IRi,
+        IRS1p=to_p + from_p307 - from_p - to_p307,
+        IRS1p307=to_p307 - from_p307 - to_307,
+        IRS1307=to_307 + in_307 - out_307,
+        Xp=0.00137731 * (P.X - y.Xp) * y.IRS1p - 0.0987558 * y.Xp,
+        PKB308p=to_308 - from_308 - to_both,
+        PKB473p=to_473 - from_473 - 0.536145 * y.PKB473p,
+        PKBpp=to_both + from_473 - to_473,
+        mTORC1a=(P.mTORC1 - y.mTORC1a) * (1.8423 * y.PKBpp + 0.055064 * y.PKB308p) - 24.826 * y.mTORC1a,
+        mTORC2a=0.0857515 * (P.mTORC2 - y.mTORC2a) * y.IRip - 1.06013 * y.mTORC2a,
+        AS160p=(P.AS160 - y.AS160p) * (2.65168 * y.PKBpp + 36.9348 * _saturated(y.PKB473p)) - 65.1841 * y.AS160p,
+        GLUT4m=to_surface - to_inside - y.GLUT4m,
+        GLUT4=62.81266 * factors.G4 + to_inside - to_surface,
+        Gi=C.p1 * (into - C.p3 * y.Gi) - phosphorylation,
+        G6P=phosphorylation - C.p2 * y.G6P,
+    )
+
+
+def _saturated(PKB473p: Any) -> Any:
+    share = (PKB473p / 30.5424) ** 2.13707
+    return share / (1.0 + share)

@@ -7,12 +7,12 @@ act on different things may be combined, with `combine` or by `combines` in a fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import jax.numpy as jnp
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config import ConfigError, Strict, read_toml
 from pipeline.twins.base import Values
@@ -128,8 +128,8 @@ NO_CHANGE = Scenario(title="No change", description="Everything goes on as at th
 def combine(scenarios: Sequence[Scenario]) -> Scenario:
     """All scenarios at once: segments are cut at the switches of all, and inputs are put together.
 
-    Raises `ValueError` naming both if two set an input to different values at the same time, or do not start on
-    the same day.
+    Raises `ValueError` naming them if two set an input to different values at the same time, say in different ways
+    what is eaten, or do not start on the same day.
     """
     if len({s.switches[0] for s in scenarios}) != 1:
         starts = ", ".join(f"{s.title} on day {s.switches[0]:g}" for s in scenarios)
@@ -144,7 +144,11 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
                     words = f"{owner[name].title} sets it to {known[name]:g}, {scenario.title} to {value:g}"
                     raise ValueError(f"{name} on day {segment.start_d:g}: {words}")
                 owner.setdefault(name, scenario)
-    segments = tuple(SegmentSpec(start_d=d, inputs=u) for d, u in zip(days, inputs, strict=True))
+    try:
+        segments = tuple(SegmentSpec(start_d=d, inputs=u) for d, u in zip(days, inputs, strict=True))
+    except ValidationError as fault:
+        words = fault.errors()[0]["ctx"]["error"]
+        raise ValueError(f"{' and '.join(s.title for s in scenarios)}: {words}") from None
     return Scenario(
         title=" + ".join(s.title for s in scenarios),
         description=" ".join(s.description for s in scenarios if s.description),
@@ -163,7 +167,8 @@ def _read(folder: Path, name: str, above: tuple[str, ...]) -> Scenario:
     path = folder / f"{name}.toml"
     if not path.exists():
         there = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
-        raise ConfigError(f"no scenario {name} in {folder}; there are {there}")
+        where = f"{folder / above[-1]}.toml: combines: " if above else ""
+        raise ConfigError(f"{where}no scenario {name} in {folder}; there are {there}")
     if name in above:
         raise ConfigError(f"{path}: combines itself, by {' -> '.join((*above, name))}")
     told = read_toml(path, ScenarioFile)

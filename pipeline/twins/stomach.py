@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from pipeline.twins.base import Values
+from pipeline.twins.events import NEVER
 
 SOLID_END_MIN = 225.64471664  # min after a meal at which the emptying curve reaches zero, whatever its size
 LEFT_KCAL = 1e-3              # solid energy at which the exchange with the liquid stops
@@ -32,8 +33,9 @@ class Meals(NamedTuple):
 
     start: Any       # min
     size: Any        # kcal, M: solid energy right after the meal
-    left: Any        # min at which `LEFT_KCAL` is left
-    end: Any         # min at which nothing is left, or the next meal
+    few: Any         # min at which 1 kcal is left, the least that counts as a volume,
+    left: Any        # and `LEFT_KCAL`; or the next meal
+    end: Any         # min at which nothing is left; never, if the next meal comes first
 
 
 def stack_meals(start: Any, kcal: Any) -> Meals:
@@ -46,11 +48,17 @@ def stack_meals(start: Any, kcal: Any) -> Meals:
         return (now, size), size
 
     _, size = jax.lax.scan(add, (start[0], jnp.zeros_like(kcal[0])), (start, kcal))
-    some = size > 2.0 * LEFT_KCAL
-    emptied = 1.0 - (1.0 - LEFT_KCAL / jnp.where(some, size, 1.0)) * 1.86 / 1.88
-    left = 100.0 * (-jnp.log(emptied)) ** (1.0 / 1.86)
     after = jnp.append(start[1:], jnp.inf)
-    return Meals(start, size, jnp.minimum(start + jnp.where(some, left, 0.0), after), jnp.minimum(start + SOLID_END_MIN, after))
+
+    def until(kcal: float) -> Any:
+        some = size > 2.0 * kcal
+        emptied = 1.0 - (1.0 - kcal / jnp.where(some, size, 1.0)) * 1.86 / 1.88
+        tau = 100.0 * (-jnp.log(jnp.where(some, emptied, 0.5))) ** (1.0 / 1.86)
+        return jnp.minimum(start + jnp.where(some, tau, 0.0), after)
+
+    gone = start + SOLID_END_MIN
+    end = jnp.where(gone < after, gone, NEVER)
+    return Meals(start, size, until(1.0), until(LEFT_KCAL), end)
 
 
 class Intervals(NamedTuple):

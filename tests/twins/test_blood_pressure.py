@@ -126,3 +126,139 @@ def test_derived_pressures_keep_their_definition():
     np.testing.assert_allclose(seen["map_mmhg"], (seen["sbp_mmhg"] + 2 * seen["dbp_mmhg"]) / 3, rtol=1e-12)
     np.testing.assert_allclose(seen["pulse_pressure_mmhg"], seen["sbp_mmhg"] - seen["dbp_mmhg"], rtol=1e-12)
     np.testing.assert_allclose([seen["sbp_mmhg"][0], seen["dbp_mmhg"][0]], [154.0, 97.0], rtol=1e-12)
+
+
+def responds(inputs, twin=CORRECTED, change=None, parameters=None, **person):
+    """Systolic and diastolic response to `inputs` after a year, of a man with 154/97 mmHg unless named."""
+    values = {"age_years": 50.0, "sbp_mmhg": 154.0, "dbp_mmhg": 97.0, "male": 1.0} | person
+    k = twin.constants(as_floats(values), as_floats(twin.defaults() | (parameters or {})))
+    signals = {} if change is None else {"weight_change_kg": np.asarray(change)}
+    with_, without = (
+        twin.solution(np.asarray(YEAR), k, (0.0,), [u], s)
+        for u, s in ((changed(**inputs), signals), (changed(), {}))
+    )
+    return tuple(float(with_[n] - without[n]) for n in ("sbp_mmhg", "dbp_mmhg"))
+
+
+@pytest.mark.parametrize(
+    ("name", "systolic", "diastolic"),
+    [
+        ("thiazide", 8.8, 4.4),
+        ("beta_blocker", 9.2, 6.7),
+        ("ace_inhibitor", 8.5, 4.7),
+        ("arb", 10.3, 5.7),
+        ("calcium_blocker", 8.8, 5.9),
+    ],
+)
+def test_standard_dose_of_a_class_does_what_its_trials_say(name, systolic, diastolic):
+    assert responds({f"{name}_dose": 1.0}) == pytest.approx((-systolic, -diastolic))
+    # 10 mmHg lower before treatment: 1.0/1.1 of the 9.1/5.5 mmHg of a mean drug is lost, so 11 and 20 %.
+    lower = responds({f"{name}_dose": 1.0}, sbp_mmhg=144.0, dbp_mmhg=87.0)
+    assert lower == pytest.approx((-systolic * 8.1 / 9.1, -diastolic * 4.4 / 5.5))
+    assert responds({f"{name}_dose": 1.0}, sbp_mmhg=60.0, dbp_mmhg=40.0) == (0.0, 0.0)
+
+
+def test_half_a_dose_does_four_fifths_and_two_doses_a_fifth_more():
+    half, quarter, double = (responds({"arb_dose": dose}) for dose in (0.5, 0.25, 2.0))
+    assert half == pytest.approx((-10.3 * 7.1 / 9.1, -5.7 * 4.4 / 5.5))  # 8.04 and 4.56
+    assert quarter == pytest.approx((half[0] / 2, half[1] / 2))
+    assert double == pytest.approx((-12.34, -6.74), abs=0.005)
+
+
+def test_drugs_add_up_to_what_the_review_estimates():
+    # Law 2003: three drugs at half dose take 20/11 mmHg from 150/90 mmHg. By hand for these three:
+    # (8.8 + 8.5 + 8.8) * 0.780 * 0.956 = 19.5 and (4.4 + 4.7 + 5.9) * 0.8 * 0.86 = 10.3.
+    doses = {"thiazide_dose": 0.5, "ace_inhibitor_dose": 0.5, "calcium_blocker_dose": 0.5}
+    total = responds(doses, sbp_mmhg=150.0, dbp_mmhg=90.0)
+    assert total == pytest.approx((-19.47, -10.32), abs=0.01)
+    single = [responds({name: dose}, sbp_mmhg=150.0, dbp_mmhg=90.0) for name, dose in doses.items()]
+    assert total == pytest.approx(tuple(map(sum, zip(*single, strict=True))))
+    # With a mean drug in place of each: 3 * 9.1 * 0.780 * 0.956 = 20.4, and 3 * 5.5 * 0.8 * 0.86 = 11.4.
+    mean = responds({"pressure_drugs": 1.0}, sbp_mmhg=150.0, dbp_mmhg=90.0)
+    assert (3 * mean[0] * 7.1 / 9.1, 3 * mean[1] * 0.8) == pytest.approx((-20.4, -11.4), abs=0.06)
+
+
+def test_who_responds_more_to_a_mean_drug_responds_more_to_every_class():
+    more = responds({"thiazide_dose": 1.0}, parameters={"drug_S": 18.2, "drug_D": 11.0})
+    assert more == pytest.approx((-17.6, -8.8))
+
+
+def test_weight_lost_lowers_pressure_and_weight_gained_raises_it():
+    assert responds({}, change=-10.0) == pytest.approx((-10.5, -9.2))
+    assert responds({}, change=2.0) == pytest.approx((2.1, 1.84))
+    assert responds({}) == (0.0, 0.0)
+
+
+def test_drinking_less_lowers_pressure_by_the_alcohol_left_out():
+    # 40 g/d halved is 20 g/d less: 20 * 0.102 = 2.04 and in men 20 * 0.065 = 1.30 mmHg.
+    assert responds({"alcohol_factor": 0.5}, alcohol_g_d=40.0) == pytest.approx((-2.04, -1.30))
+    assert responds({"alcohol_factor": 0.5}, alcohol_g_d=40.0, male=0.0) == pytest.approx((-2.04, 0.0))
+    assert responds({"alcohol_factor": 2.0}, alcohol_g_d=48.0) == pytest.approx((4.90, 3.12), abs=0.005)
+    assert responds({"alcohol_factor": 0.0}, alcohol_g_d=0.0) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("person", [{}, {"alcohol_g_d": np.nan}, {"alcohol_g_d": np.nan, "male": np.nan}])
+def test_drinking_that_is_not_known_changes_nothing_and_leaves_pressure_known(person):
+    assert responds({"alcohol_factor": 0.0}, **person) == (0.0, 0.0)
+
+
+def test_becoming_active_lowers_pressure_up_to_the_training_of_trials():
+    assert responds({"activity_factor": 1.1}) == pytest.approx((-3.5, -2.5))
+    assert responds({"activity_factor": 1.5}) == pytest.approx((-3.5, -2.5))
+    assert responds({"activity_factor": 1.04}) == pytest.approx((-1.4, -1.0))
+    assert responds({"activity_factor": 0.8}) == (0.0, 0.0)
+
+
+def test_habits_and_drugs_add_up():
+    together = responds({"activity_factor": 1.1, "arb_dose": 1.0, "alcohol_factor": 0.0}, change=-5.0, alcohol_g_d=10.0)
+    # 3.5 + 10.3 + 1.02 + 5.25 and 2.5 + 5.7 + 0.65 + 4.6
+    assert together == pytest.approx((-20.07, -13.45))
+
+
+@pytest.mark.parametrize("switch", BloodPressure.extensions)
+def test_each_extension_acts_alone_and_none_in_the_published_model(switch):
+    everything = {"arb_dose": 1.0, "alcohol_factor": 0.0, "activity_factor": 1.2}
+    effects = {
+        "drug_classes": (-10.3, -5.7),
+        "weight_link": (-4.2, -3.68),
+        "alcohol_link": (-2.04, -1.3),
+        "activity_link": (-3.5, -2.5),
+    }
+    alone = responds(everything, BloodPressure(frozenset({switch})), change=-4.0, alcohol_g_d=20.0)
+    assert alone == pytest.approx(effects[switch])
+    assert responds(everything, PUBLISHED, change=-4.0, alcohol_g_d=20.0) == (0.0, 0.0)
+
+
+def test_habits_take_effect_within_weeks_and_end_as_fast():
+    switches, times = (0.0, YEAR), YEAR * np.array([0.0, 0.05, 0.1, 1.0, 1.05, 1.1])
+    person = as_floats({"age_years": 50.0, "sbp_mmhg": 140.0, "dbp_mmhg": 85.0})
+    k = CORRECTED.constants(person, as_floats(CORRECTED.defaults()))
+    active, same = (
+        CORRECTED.solution(times, k, switches, [changed(activity_factor=f), changed()], {})["sbp_mmhg"]
+        for f in (1.2, 1.0)
+    )
+    np.testing.assert_allclose(active - same, -3.5 * np.array([0.0, 0.5, 1.0, 1.0, 0.5, 0.0]), atol=1e-10)
+
+
+def test_spreads_of_the_links_are_those_of_the_published_intervals():
+    spread = {q.name: q.median * q.log_sd for q in BloodPressure.parameters}
+    assert spread["weight_S"] == pytest.approx((1.43 - 0.66) / 3.92)
+    assert spread["activity_D"] == pytest.approx((3.2 - 1.7) / 3.92)
+    assert spread["arb_S"] == pytest.approx(0.9 / 3.92)
+    assert all("recalled" in q.source for q in BloodPressure.parameters if q.name.startswith(("arb", "alcohol")))
+
+
+def test_extensions_say_their_source():
+    assert all("doi" in words for words in BloodPressure.extensions.values())
+
+
+def test_a_weight_change_beyond_the_trials_is_flagged():
+    k = baseline(CORRECTED)
+    seen = {"sbp_mmhg": np.array([140.0]), "dbp_mmhg": np.array([85.0])}
+
+    def raised(twin, change):
+        told = twin.flags(k, seen if change is None else seen | {"weight_change_kg": np.array([change])})
+        return {words for words, held in told.items() if np.any(held)}
+
+    assert len(raised(CORRECTED, -11.0)) == 1
+    assert not raised(CORRECTED, -9.0) | raised(CORRECTED, None) | raised(PUBLISHED, -30.0)

@@ -1,0 +1,150 @@
+"""Fasting glucose and insulin over years, as body composition changes: the slow manifold of the system of minutes.
+
+Herrgårdh T et al., Diabetol Metab Syndr 2023, doi 10.1186/s13098-023-01223-6. Everything but body composition settles
+within days, so the fasting values at any time are a steady state: one scalar equation in plasma glucose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pipeline.twins.base import ExactTwin, Observable, Parameter, Values
+from pipeline.twins.glucose_insulin import (
+    CITATION,
+    TRAITS,
+    Body,
+    C,
+    fasting_at,
+    fat_cell_at_rest,
+    resistance,
+    solve_fasting,
+)
+
+DIABETES_BMI, DIABETES_BETA = 29.5, 0.3     # published: above this index secretion falls to this share, for ever
+
+# Insulin action on fat (N) and on muscle (M) that the first 600 minutes of the published prelude leave behind, a
+# meal of 78 g glucose, by weight (rows, kg) with full and with diabetic secretion. Made with `pipeline.twins.meal` by
+# `tests/twins/test_meal_published.py`, which checks it; linear interpolation between rows errs by less than 1e-3.
+WEIGHTS = np.array([67.6, 88.0])
+ACTION = np.array([[23.228848, 22.081233, 0.0, 0.0], [19.892641, 19.01853, 0.0, 0.0]])
+
+
+class Baseline(NamedTuple):
+    """What stays fixed of one person."""
+
+    weight: Any          # kg
+    bmi: Any             # kg/m2
+    diabetic: Any        # by body mass index, at the start
+    N: Any               # insulin action left by the last meal
+    M: Any
+    p: Values
+
+
+class Metabolic(ExactTwin):
+    """Fasting glucose, insulin and what lies behind them, from fat and lean mass over those at the start."""
+
+    name = "metabolic"
+    citation = CITATION
+    needs: ClassVar[Mapping[str, float]] = {"weight_kg": 75.0, "height_cm": 170.0}
+    reads = ("fat_ratio", "lean_ratio", "bmi_kg_m2")
+    hears = ("energy_change_kcal_d", "energy_factor", "carbohydrate_fraction", "activity_factor")
+    parameters = (
+        *TRAITS,
+        Parameter("threshold", "mg/dl", 126.0, 0.0, "American Diabetes Association, Diabetes Care 2024;47:S20-S42"),
+    )
+    observables: ClassVar[Mapping[str, Observable]] = {
+        "fasting_glucose_mg_dl": Observable("mg/dl", "fasting plasma glucose"),
+        "fasting_glucose_mmol_l": Observable("mmol/l", "fasting plasma glucose"),
+        "fasting_insulin_pmol_l": Observable("pmol/l", "fasting plasma insulin"),
+        "homa_ir": Observable("1", "insulin resistance by fasting glucose and insulin (HOMA-IR)"),
+        "muscle_uptake_mg_kg_min": Observable("mg/kg/min", "fasting glucose uptake by muscle"),
+        "fat_uptake_mg_kg_min": Observable("mg/kg/min", "fasting glucose uptake by fat"),
+        "insulin_resistance_production": Observable("1", "endogenous glucose production over that at the start"),
+        "insulin_resistance_uptake": Observable("1", "resistance of muscle and liver to uptake over that at the start"),
+        "diabetes": Observable("1", "diabetes, 1 or 0"),
+        "irs1_signal": Observable("%", "insulin receptor substrate 1 phosphorylated at tyrosine, in fat cells"),
+        "pkb308_signal": Observable("%", "protein kinase B phosphorylated at 308, in fat cells"),
+    }
+    at_visit = ("fasting_glucose_mg_dl", "fasting_insulin_pmol_l", "homa_ir")
+    over_years = ("fasting_glucose_mg_dl", "fasting_insulin_pmol_l", "homa_ir")
+    corrections: ClassVar[Mapping[str, str]] = {
+        "renal_excretion": "glucose above 180 mg/dl is lost in urine; as published never",
+        "no_gate": "insulin action follows fasting insulin, within limits, instead of staying for years what the "
+        "last meal left",
+        "one_limit": "loss of fat improves insulin sensitivity up to 5 % in all factors, instead of two limits and a jump",
+        "glucose_rule": "diabetes is fasting glucose at the threshold, and can pass, instead of a body mass index above "
+        "29.5 that cuts secretion to 0.3 for ever",
+    }
+
+    def constants(self, person: Values, p: Values) -> Baseline:
+        """Body mass index at the start, and the insulin action that the last meal left."""
+        weight = person["weight_kg"]
+        bmi = weight / (person["height_cm"] / 100.0) ** 2
+        diabetic = bmi > DIABETES_BMI
+        N, M = insulin_action(weight, diabetic)
+        return Baseline(weight, bmi, diabetic, N, M, p)
+
+    def solution(
+        self, times: Any, k: Baseline, switches: tuple[float, ...], inputs: Sequence[Values], signals: Values
+    ) -> dict[str, Any]:
+        """Fasting state at all `times`; without signals the body stays as at the start."""
+        same = jnp.ones_like(times)
+        bmi = signals.get("bmi_kg_m2", k.bmi * same)
+        factors = resistance(signals.get("fat_ratio", same), one_limit=self.corrects("one_limit"))
+        if self.corrects("glucose_rule"):
+            diabetes, beta = None, k.p["beta_cell"] * same
+        else:
+            diabetes = _ever(k.diabetic | (bmi > DIABETES_BMI))
+            beta = k.p["beta_cell"] * jnp.where(diabetes, DIABETES_BETA, 1.0)
+        body = Body(
+            weight=k.weight * same,
+            fat_ratio=signals.get("fat_ratio", same),
+            lean_ratio=signals.get("lean_ratio", same),
+            factors=factors,
+            production=k.p["production"] * same,
+            sensitivity=k.p["sensitivity"] * same,
+            beta=beta,
+        )
+        action = None if self.corrects("no_gate") else (k.N * same, k.M * same)
+        excretes = self.corrects("renal_excretion")
+        Gp = solve_fasting(body, action, excretes=excretes)
+        state = fasting_at(Gp, body, action, excretes=excretes)
+        G, I = Gp / C.VG, state.Ip / C.VI  # noqa: E741
+        cell = fat_cell_at_rest(state.N, state.Gi, factors)
+        return {
+            "fasting_glucose_mg_dl": G,
+            "fasting_glucose_mmol_l": G / 18.0,
+            "fasting_insulin_pmol_l": I,
+            "homa_ir": G / 18.0 * I / 6.0 / 22.5,
+            "muscle_uptake_mg_kg_min": state.muscle,
+            "fat_uptake_mg_kg_min": state.fat,
+            "insulin_resistance_production": factors.E,
+            "insulin_resistance_uptake": factors.U,
+            "diabetes": jnp.where(k.p["threshold"] <= G if diabetes is None else diabetes, 1.0, 0.0),
+            "irs1_signal": cell.IRS1p + cell.IRS1p307,
+            "pkb308_signal": cell.PKB308p + cell.PKBpp,
+        }
+
+    def flags(self, k: Baseline, seen: Values) -> dict[str, Any]:
+        """Values that nobody has, or that the model does not carry."""
+        G = seen["fasting_glucose_mg_dl"]
+        return {
+            "fasting insulin below 3 pmol/l": seen["fasting_insulin_pmol_l"] < 3.0,
+            "fasting glucose outside 40 to 400 mg/dl": (G < 40.0) | (G > 400.0),
+        }
+
+
+def insulin_action(weight: Any, diabetic: Any) -> tuple[Any, Any]:
+    """Insulin action (N, M) that the published prelude leaves behind at a body weight (kg)."""
+    table = [jnp.interp(weight, WEIGHTS, column) for column in ACTION.T]
+    return jnp.where(diabetic, table[2], table[0]), jnp.where(diabetic, table[3], table[1])
+
+
+def _ever(holds: Any) -> Any:
+    """Whether it holds at this time or held at one before."""
+    return jax.lax.cummax(jnp.atleast_1d(holds).astype(jnp.int32)).reshape(jnp.shape(holds)) > 0
