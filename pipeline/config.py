@@ -279,14 +279,7 @@ def read_study(path: Path) -> Study:
 
 def read_toml(path: Path, model: type[Model]) -> Model:
     """A TOML file validated into `model`; raises `ConfigError` with one line a fault."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except OSError as fault:
-        raise ConfigError(f"{path}: cannot be read: {fault.strerror or fault}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{path}: not valid TOML: {fault}") from None
+    raw = _load(path)
     try:
         return model.model_validate(raw)
     except ValidationError as faults:
@@ -295,6 +288,22 @@ def read_toml(path: Path, model: type[Model]) -> Model:
         # A list whose item is wrong is also reported as too short; the item says it better.
         told = [e for e in found if e["type"] != "too_short" or not any(_inside(p, e["loc"]) for p in parts)]
         raise ConfigError("\n".join(f"{path}: {_word(e, model)}" for e in told)) from None
+
+
+def toml_sections(path: Path) -> set[str]:
+    """The top-level keys of a TOML file; raises `ConfigError` if it cannot be read."""
+    return set(_load(path))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{path}: not valid TOML: {fault}") from None
 
 
 def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:

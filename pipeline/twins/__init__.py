@@ -1,27 +1,42 @@
 """Mechanistic twins of one person, and how they are wired and run."""
 
-from pipeline.twins.base import DynamicTwin, ExactTwin, Mode, Observable, Parameter, Twin
-from pipeline.twins.inputs import INPUTS, NO_CHANGE, Scenario, read_scenarios
-from pipeline.twins.person import PersonScenario, simulate_person
-from pipeline.twins.registry import TWINS, build_twins
+from pipeline.twins.base import DynamicTwin, EpisodeTwin, ExactTwin, Mode, Observable, Parameter, Twin
+from pipeline.twins.episode import episode_steps, simulate_episode
+from pipeline.twins.events import Drink, Events, Meal, event_arrays
+from pipeline.twins.inputs import INPUTS, NO_CHANGE, Scenario, combine, read_scenarios, resolve
+from pipeline.twins.person import PersonEpisode, PersonScenario, simulate_person, simulate_person_episode
+from pipeline.twins.registry import EPISODES, TWINS, YEARS, build_twins
 from pipeline.twins.system import Result, System, simulate
 
 __all__ = [
+    "EPISODES",
     "INPUTS",
     "NO_CHANGE",
     "TWINS",
+    "YEARS",
+    "Drink",
     "DynamicTwin",
+    "EpisodeTwin",
+    "Events",
     "ExactTwin",
+    "Meal",
     "Mode",
     "Observable",
     "Parameter",
+    "PersonEpisode",
     "PersonScenario",
     "Result",
     "Scenario",
     "System",
     "Twin",
     "build_twins",
+    "combine",
+    "episode_steps",
+    "event_arrays",
     "read_scenarios",
+    "resolve",
     "simulate",
+    "simulate_episode",
     "simulate_person",
+    "simulate_person_episode",
 ]

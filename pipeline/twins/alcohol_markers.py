@@ -123,6 +123,58 @@ class AlcoholMarkers(EpisodeTwin):
         Ug=0.1, Ls=1e-2, H=1e-2, Us=0.1, W=1.0, Va=500.0, Um=100.0, Uv=1.0, E=100.0, Q=100.0,
     )  # fmt: skip
     pace = Pace(first=0.1, growth=1.5, largest=10.0)
+    equations = (
+        (r"\frac{du}{dt} = \dot V - r_e, \quad r_e = V_{\max} \frac{u}{u + K_m} \, \frac{1}{1 + (x / "
+         r"\text{km}_{\text{kcal}})^n}, \quad x = \frac{K}{k_{\text{kcal}}}",
+         "Liquid in the stomach above its residual of 0.001 L, emptied more slowly the more energy K was drunk."),
+        (r"\frac{dK}{dt} = \dot V \, \text{kcal}, \quad \frac{dR}{dt} = \dot V \, \text{kcal} - r_e \frac{R}{V}, "
+         r"\quad V = u + 0.001",
+         "Energy drunk, and that still in the stomach (kcal), to which K falls back when a new drink begins."),
+        (r"\frac{dm}{dt} = \text{ethanol} - r_e \frac{m}{V} - r_{\text{in}} + r_{\text{out}} - V^{\text{sto}}_{\max} "
+         r"\frac{m}{m/V + K^{\text{sto}}_m}",
+         "Ethanol in gastric liquid (mg), a part of it broken down in the stomach."),
+        (r"\frac{dP}{dt} = r_{\text{in}} - r_{\text{out}}, \quad r_{\text{in}} = g \, k_{\text{poolIn}} \max\left(0, "
+         r"m - \frac{P V}{(1 + S)/4000}\right), \quad r_{\text{out}} = g \, k_{\text{poolOut}} P",
+         "Ethanol held in solid food; g is 1 while there is liquid. S is solid energy, as in the first alcohol twin."),
+        (r"\frac{dI}{dt} = r_e \frac{m}{V} - k_{\text{up}} I, \quad \frac{dB_c}{dt} = \frac{k_{\text{up}} I}{V_c} - "
+         r"k_{\text{eq}} (B_c - B_p)",
+         "Intestine (mg) and central blood (mg/dL)."),
+        (r"\frac{dB_p}{dt} = k_{\text{eq}} (B_c - B_p) \frac{V_c}{V_p} - (B_p - T) - k_{\text{liv}} (B_p - L) + "
+         r"\frac{r_{\text{ret}} - r_m - r_u}{V_p}",
+         "Peripheral blood (mg/dL), which exchanges with tissue, liver and urine."),
+        (r"\frac{dT}{dt} = (B_p - T) \frac{V_p}{V_T}, \quad \frac{dL}{dt} = k_{\text{liv}} (B_p - L) \frac{V_p}{V_L} "
+         r"- r_{\text{el}} - r_g - r_s",
+         "Ethanol in the water of tissue and in the liver (mg/dL)."),
+        (r"r_{\text{el}} = \left( \frac{V_{\text{ADH}} L}{K_{\text{ADH}} + L} + \frac{V_{\text{CYP}} "
+         r"L}{K_{\text{CYP}} + L} \right) (1 + k_{\text{food}}), \quad \frac{dA}{dt} = r_{\text{el}} - "
+         r"k_{\text{acetate}} A",
+         "Oxidation, faster while there is food in the stomach, and acetate."),
+        (r"r_g = \frac{V_{\text{EtG}} L}{L + K_{\text{EtG}}}, \quad \frac{dL_g}{dt} = r_g - (L_g - G), \quad "
+         r"\frac{dG}{dt} = (L_g - G) \frac{V_L}{V_p} - k_{\text{urine}} G",
+         "Ethyl glucuronide in liver and plasma (mg/dL); ethyl sulfate has the same equations with its own constants."),
+        (r"\frac{dW}{dt} = 10 \, r_e - r_w, \quad r_w = k_w \frac{W}{V_a}, \quad \frac{dU_v}{dt} = 0.01 + r_w",
+         "Water drunk that is not yet excreted (dL), and urine in the bladder (dL), emptied to 0.05 by urination."),
+        (r"\frac{dV_a}{dt} = \frac{k_{\text{basal}}}{1 + k_{\text{BAC}} \max(0, B_p)} - k_{\text{clear}} V_a",
+         "Vasopressin, without unit, which alcohol suppresses."),
+        (r"\frac{dU_m}{dt} = 0.01 \, B_p + r_w \frac{B_p}{\rho} - k_{\text{ret}} V_a \left( U_m - \frac{B_p}{\rho} "
+         r"U_v \right)",
+         "Ethanol in the bladder (mg); rho is the ratio of blood to plasma."),
+        (r"\frac{dE}{dt} = k_{\text{PEth}} B_p - (k_{\text{bind}} + k_{\text{clear}}) E + r_{\text{rel}}, \quad "
+         r"r_{\text{rel}} = \max(0, (k_{\text{bind}} + k_{\text{rel}}) Q - k_{\text{rel}} E)",
+         "Free PEth (ng/mL), and what bound PEth Q gives back."),
+    )  # fmt: skip
+    failures = (
+        "The fit cannot be checked: of its data two people alone are published, so no spread and no verdict can be "
+        "given.",
+        "One vector is published, with a cost that nothing can be compared with; its constants are fixed.",
+        "Vasopressin is suppressed by any trace of alcohol: 0.00001 mg/dL halve it, so that one sip acts like a "
+        "bottle.",
+        "Exchange with tissue has no rate constant of its own (1 dL of water a minute and dL, whatever the person).",
+        "Markers form by saturation constants (30000 mg/dL for ethyl glucuronide) far beyond any real concentration: "
+        "only their ratios to the largest rates mean anything.",
+        "People differ by volumes alone, and a meal is energy alone.",
+        "Where it and the first alcohol twin speak of the same thing they need not agree.",
+    )  # fmt: skip
 
     def constants(self, person: Values, p: Values) -> Baseline:
         """Volumes of blood (Nadler 1962), liver, and body water (Watson PE et al., Am J Clin Nutr 1980;33:27-39)."""

@@ -58,6 +58,7 @@ class Twin(ABC):
     # so that nothing breaks beside it, and its results are NaN.
     needs: ClassVar[Mapping[str, float]]
     reads: ClassVar[tuple[str, ...]] = ()                # observables of earlier twins that act on it, its signals
+    links: ClassVar[tuple[str, ...]] = ()                # changes that act by an extension; none where not known
     hears: ClassVar[tuple[str, ...]]                     # inputs that act on it, directly or through signals
     parameters: ClassVar[tuple[Parameter, ...]]
     accepted: ClassVar[tuple[Mapping[str, float], ...]] = ()   # whole parameter vectors that fit the data alike
@@ -65,6 +66,8 @@ class Twin(ABC):
     at_visit: ClassVar[tuple[str, ...]] = ()             # observables that become features at the visit,
     over_years: ClassVar[tuple[str, ...]] = ()           # and over the years under a scenario
     ages: ClassVar[bool] = False                         # changes over the years without any change of habit
+    equations: ClassVar[tuple[tuple[str, str], ...]] = ()    # LaTeX and what it says, for the gallery
+    failures: ClassVar[tuple[str, ...]] = ()             # what the twin is known to get wrong, in words
     corrections: ClassVar[Mapping[str, str]] = {}        # switch -> what it corrects, in words
     as_published: ClassVar[frozenset[str]] = frozenset()     # corrections that the cited paper itself has right
     extensions: ClassVar[Mapping[str, str]] = {}         # switch -> link that no paper of the twin has, and its source

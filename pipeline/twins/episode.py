@@ -8,18 +8,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pipeline.solving import Status, count_steps, solve_episode, solve_episode_reference
+from pipeline.solving import Pace, Status, count_steps, solve_episode, solve_episode_reference
 from pipeline.twins.base import EpisodeTwin, Values
 from pipeline.twins.system import Result
 
 
-def episode_steps(twin: EpisodeTwin, people: Values, p: Values, events: Values, end: float) -> int:
+def episode_steps(
+    twin: EpisodeTwin, people: Values, p: Values, events: Values, end: float, *, pace: Pace | None = None
+) -> int:
     """Steps that the batch solver needs for the busiest of `people` (leaves with a leading axis)."""
 
     def bounds(person: Values, p: Values, events: Values) -> Any:
         return twin.timeline(twin.constants(person, p), events, jnp.zeros(()), jnp.asarray(end)).bounds
 
-    return count_steps(np.asarray(jax.jit(jax.vmap(bounds))(people, p, events)), twin.pace)
+    return count_steps(np.asarray(jax.jit(jax.vmap(bounds))(people, p, events)), pace or twin.pace)
 
 
 def simulate_episode(
@@ -31,13 +33,14 @@ def simulate_episode(
     *,
     method: Literal["batch", "reference"] = "reference",
     steps: int = 256,
+    pace: Pace | None = None,
     rtol: float = 1e-6,
     start: Any = None,
 ) -> Result:
     """Observables of one person at `times` (min, rising, from 0), for `jax.vmap` and `jax.grad`.
 
-    `events` are the arrays of one person (`event_arrays`); `steps` is for the batch method (`episode_steps`); `start`
-    is another state to begin with than the twin's own.
+    `events` are the arrays of one person (`event_arrays`); `steps` is for the batch method (`episode_steps`), and
+    so is `pace`, another than the twin's own; `start` is another state to begin with than the twin's own.
     """
     missing = jnp.any(jnp.stack([jnp.isnan(jnp.asarray(person.get(name, jnp.nan))) for name in twin.needs]))
     filled = {n: jnp.where(jnp.isnan(v), twin.needs.get(n, v), v) for n, v in {**twin.needs, **person}.items()}
@@ -56,7 +59,7 @@ def simulate_episode(
         return twin.hold(t, step, y, *arguments)
 
     if method == "batch":
-        solution, held = solve_episode(field, jump, hold, state, k, line, times, twin.scale, twin.pace, steps)
+        solution, held = solve_episode(field, jump, hold, state, k, line, times, twin.scale, pace or twin.pace, steps)
     else:
         solution, held = solve_episode_reference(field, jump, state, k, line, times, twin.scale, rtol=rtol)
     values = jax.vmap(twin.observe, in_axes=(0, 0, None, 0))(times, solution.states, k, held)

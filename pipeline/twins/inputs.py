@@ -190,4 +190,5 @@ def resolve(u: Values, person: Values) -> dict[str, Any]:
     f0 = person.get("fat_fraction", NAN)
     c = jnp.where(jnp.isnan(u["carbohydrate_fraction"]), c0, u["carbohydrate_fraction"])
     f = jnp.where(jnp.isnan(u["fat_fraction"]), jnp.maximum(0.0, f0 + c0 - c), u["fat_fraction"])
-    return {**u, "carbohydrate_fraction": c, "fat_fraction": f}
+    every = {name: jnp.asarray(value, dtype=float) for name, value in u.items()}
+    return {**every, "carbohydrate_fraction": c, "fat_fraction": f}

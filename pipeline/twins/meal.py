@@ -12,8 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from pipeline.solving import Timeline
-from pipeline.solving.own_timeline import Pace
+from pipeline.solving import Pace, Timeline
 from pipeline.twins.base import EpisodeTwin, Observable, Scalar, Values
 from pipeline.twins.glucose_insulin import (
     CITATION,
@@ -38,11 +37,11 @@ from pipeline.twins.glucose_insulin import (
 )
 from pipeline.twins.metabolic import DIABETES_BETA, DIABETES_BMI, insulin_action
 
-LAST_D = 78_000.0            # mg, meal that the stomach remembers before the first
+LAST_MG = 78_000.0           # meal that the stomach remembers before the first
 
 
 class State(NamedTuple):
-    """Everything that moves within hours; the ground part of the stomach's content (Q1) is known exactly."""
+    """Everything that moves within hours; what is not yet ground in the stomach (Q1) is known exactly."""
 
     Gp: Scalar    # mg/kg, glucose in plasma
     Gt: Scalar    # mg/kg, glucose in tissue
@@ -101,7 +100,7 @@ class Meal(EpisodeTwin):
         Gp=180.0, Gt=130.0, Il=5.0, Ip=2.0, Q2=4e4, Qg=1e4, I1=60.0, Id=60.0, Ipo=5.0, Y=2.0, N=50.0, M=50.0,
         cell=FAT_CELL_SCALE,
     )  # fmt: skip
-    pace: ClassVar[Pace] = Pace(first=0.05, growth=1.3, largest=5.0)
+    pace: ClassVar[Pace] = Pace(first=0.05, growth=1.1, largest=6.0)
 
     def constants(self, person: Values, p: Values) -> Baseline:
         """The person's fasting state; `fat_ratio` and `lean_ratio` tell what changed since the first visit."""
@@ -146,7 +145,7 @@ class Meal(EpisodeTwin):
         gone = jnp.exp(-C.kgri * (begins[:, None] - times[None, :]).clip(0.0))
         has_begun = jnp.arange(len(begins))[:, None] > jnp.arange(len(times))[None, :]
         Q1 = jnp.sum(jnp.where(has_begun, gone * mg, 0.0), axis=1)
-        D = [jnp.asarray(LAST_D)]
+        D = [jnp.asarray(LAST_MG)]
         for meal in range(len(times)):
             D.append(jnp.where(mg[meal] > 0.0, 1.0 + mg[meal], D[-1]))
         return Timeline(
@@ -209,11 +208,15 @@ class Meal(EpisodeTwin):
 
     def flags(self, k: Baseline, seen: Values) -> dict[str, Any]:
         """Values that nobody has, or that the model does not carry."""
-        G = seen["meal_glucose_mg_dl"]
+        G, I = seen["meal_glucose_mg_dl"], seen["meal_insulin_pmol_l"]  # noqa: E741
         return {
             "meal glucose outside 40 to 400 mg/dl": (G < 40.0) | (G > 400.0),
-            "meal insulin negative": seen["meal_insulin_pmol_l"] < 0.0,
+            "meal insulin negative or above 1500 pmol/l": (I < 0.0) | (I > 1500.0),
         }
+
+    def crosses(self, y: State) -> Any:
+        """Falls through zero where the published secretion switch acts: Y then becomes `switched_secretion`."""
+        return C.betas * (y.Gp / C.VG - C.Gb) + C.Sb
 
     def _action(self, y: State, body: Body) -> tuple[Any, Any]:
         return limited(y.N, y.M, body) if self.corrects("no_gate") else (y.N, y.M)
@@ -224,3 +227,13 @@ class Meal(EpisodeTwin):
 
     def _appearance(self, y: State, body: Body) -> Any:
         return C.f * C.kabs * y.Qg / body.weight
+
+
+def switched_secretion(minutes: Any) -> Any:
+    """What the published switch sets Y to (pmol/kg/min), `minutes` after glucose last rose above 78.64 mg/dl.
+
+    The helper (Y2) drifts for days to 1440 times the floor of secretion, because one of its two terms is per day.
+    Below about -12 the hepatic clearance passes a pole; solvers fail there, or leave it with negative insulin.
+    """
+    days = 1440.0
+    return -days * C.Sb * (1.0 - jnp.exp(-C.alpha * minutes / days))

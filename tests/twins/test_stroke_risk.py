@@ -30,6 +30,7 @@ def only(*corrections):
 def say(twin, ages, signals=None, output="stroke_risk_5y", inputs=None, switches=(0.0,), **values):
     """The observable at `ages` of a person whose other values are those of MAN, or as named."""
     person = MAN | {"age_years": 0.0} | values
+    person |= {"height_cm": 100.0, "weight_kg": person.pop("bmi_kg_m2")}      # one metre: the index is the weight
     k = twin.constants(as_floats(person), as_floats(twin.defaults()))
     times = YEAR * np.asarray(ages, dtype=float)
     return np.asarray(twin.solution(times, k, switches, inputs or [changed()], signals or {})[output])
@@ -158,7 +159,8 @@ def test_stopping_to_smoke_acts_from_its_day_on():
 
 
 def test_a_pressure_drug_lowers_the_risk_through_the_pressure_twin():
-    who = as_floats(MAN | {"age_years": 60.0, "sbp_mmhg": 154.0, "dbp_mmhg": 97.0})
+    body = {"weight_kg": 80.0, "height_cm": 175.0}
+    who = as_floats(MAN | body | {"age_years": 60.0, "sbp_mmhg": 154.0, "dbp_mmhg": 97.0})
     twins = (BloodPressure.build("corrected"), CORRECTED)
     p = {t.name: as_floats(t.defaults()) for t in twins}
     grid = make_grid((0.0,), (0.0, YEAR, 5 * YEAR))

@@ -19,7 +19,8 @@ OUTPUTS = {
 
 def risks(rows):
     """What the twin says at once of every row."""
-    people = {"male": 2.0 - rows["sex"], **{name: rows[name] for name in TWIN.needs if name != "male"}}
+    made = {"male": 2.0 - rows["sex"], "height_cm": 100.0 + 0.0 * rows["sex"], "weight_kg": 1.0 * rows["bmi_kg_m2"]}
+    people = made | {name: rows[name] for name in TWIN.needs if name not in made}
 
     def one(person):
         return TWIN.solution(0.0, TWIN.constants(person, TWIN.defaults()), (0.0,), [changed()], {})

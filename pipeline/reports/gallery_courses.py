@@ -1,0 +1,207 @@
+"""Courses of a typical person under shipped scenarios: corrected, as published, and with single corrections off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pipeline.solving import Status, make_grid
+from pipeline.twins import (
+    NO_CHANGE,
+    DynamicTwin,
+    EpisodeTwin,
+    Events,
+    Scenario,
+    System,
+    Twin,
+    episode_steps,
+    event_arrays,
+    simulate,
+    simulate_episode,
+)
+
+# A person who has something of everything that the shipped scenarios change; a twin's own typical value elsewhere.
+PERSON: dict[str, float] = {
+    "male": 1.0, "age_years": 50.0, "height_cm": 175.0, "weight_kg": 85.0, "bmi_kg_m2": 85.0 / 1.75**2,
+    "body_fat_percent": 28.0, "activity_level": 1.5, "carbohydrate_fraction": 0.45, "fat_fraction": 0.37,
+    "pdff_percent": 8.0, "sbp_mmhg": 145.0, "dbp_mmhg": 92.0, "alcohol_g_d": 30.0, "cigarettes_per_day": 10.0,
+}  # fmt: skip
+EPISODES: dict[str, Events] = {
+    "A mixed meal of 700 kcal": Events.model_validate({"meals": [{"start_min": 0.0, "kcal": 700.0}]}),
+    "Three beers on an empty stomach": Events.model_validate(
+        {"drinks": [{"start_min": 40.0 * i, "minutes": 20.0, "volume_l": 0.33, "abv_percent": 5.1, "kcal_per_l": 129.83}
+                    for i in range(3)], "urinations_min": [240.0]}
+    ),
+    "The same beers after the meal": Events.model_validate(
+        {"drinks": [{"start_min": 40.0 * i, "minutes": 20.0, "volume_l": 0.33, "abv_percent": 5.1, "kcal_per_l": 129.83}
+                    for i in range(3)], "meals": [{"start_min": 0.0, "kcal": 700.0}], "urinations_min": [240.0]}
+    ),
+}  # fmt: skip
+STORIES = 5              # scenarios on a page
+YEARS, YEARS_OF_AGEING = 3, 40
+POINTS = 73
+HOURS = 12
+SAME = 1e-6              # of an observable's largest value: a smaller difference is not told
+CORRECTED, PUBLISHED = "corrected", "published"
+
+
+class Courses(NamedTuple):
+    """What a twin says of the typical person over time."""
+
+    clock: str                                       # "years" or "hours"
+    times: np.ndarray
+    stories: tuple[Scenario, ...]
+    person: dict[str, float]
+    values: dict[str, dict[str, np.ndarray]]         # variant -> observable -> (stories, times)
+    solvers: dict[str, float]                        # observable -> largest difference of batch and reference solver
+    failed: tuple[str, ...]                          # variants that could not be solved, in words
+
+
+class Effect(NamedTuple):
+    """Where one correction shows most."""
+
+    switch: str
+    observable: str
+    story: str
+    time: float
+    with_it: float
+    without: float
+
+
+def simulate_courses(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: Iterable[Scenario]) -> Courses:
+    """Simulate the typical person in every variant of one twin; the twins that it reads from are corrected in all."""
+    switches = (*kind.corrections, *kind.extensions)
+    every = frozenset(switches)
+    variants = {CORRECTED: every, PUBLISHED: kind.as_published, **{name: every - {name} for name in switches}}
+    if not switches:
+        variants = {CORRECTED: every}
+    if issubclass(kind, EpisodeTwin):
+        return _hours(kind, variants)
+    before = upstream(kind, twins)
+    return _years(kind, before, choose(kind, scenarios), variants)
+
+
+def upstream(kind: type[Twin], twins: Mapping[str, type[Twin]]) -> tuple[type[Twin], ...]:
+    """The twins that `kind` reads from, and those that they read from, in wiring order."""
+    wanted, found = set(kind.reads), []
+    for twin in reversed([t for t in twins.values() if t is not kind and not issubclass(t, EpisodeTwin)]):
+        if wanted & set(twin.observables):
+            found.append(twin)
+            wanted |= set(twin.reads)
+    return tuple(reversed(found))
+
+
+def choose(kind: type[Twin], scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
+    """No change, then the simplest scenarios that together use as many inputs that the twin hears as possible."""
+    def used(scenario: Scenario) -> set[str]:
+        return {name for segment in scenario.segments for name in segment.inputs} & set(kind.hears)
+
+    chosen, covered = [NO_CHANGE], set[str]()
+    for scenario in sorted(scenarios, key=lambda s: (len(used(s)), len(s.segments), s.title)):
+        if len(chosen) < STORIES and used(scenario) - covered:
+            chosen.append(scenario)
+            covered |= used(scenario)
+    return tuple(chosen)
+
+
+def effects(kind: type[Twin], courses: Courses) -> list[Effect]:
+    """For each correction and extension the observable that changes most without it, relative to its own size."""
+    found = []
+    for switch in (*kind.corrections, *kind.extensions):
+        largest, place = SAME, None
+        for name in kind.observables:
+            with_it, without = courses.values[CORRECTED][name], courses.values[switch][name]
+            size = np.nanmax(np.abs(with_it), initial=0.0) or 1.0
+            off = np.abs(without - with_it) / size
+            if np.isfinite(off).any() and np.nanmax(off) > largest:
+                largest, place = float(np.nanmax(off)), (name, *np.unravel_index(np.nanargmax(off), off.shape))
+        if place is not None:
+            name, story, time = place
+            values = [float(courses.values[v][name][story, time]) for v in (CORRECTED, switch)]
+            found.append(Effect(switch, name, courses.stories[story].title, float(courses.times[time]), *values))
+    return found
+
+
+def _years(kind: type[Twin], before: tuple[type[Twin], ...], stories: tuple[Scenario, ...], variants: Any) -> Courses:
+    days = 365.25 * (YEARS_OF_AGEING if kind.ages else YEARS)
+    start = stories[0].switches[0]
+    switches = tuple(sorted({day for s in stories for day in s.switches if day < days}))
+    times = tuple(np.linspace(start, start + days, POINTS).tolist())
+    grid = make_grid(switches, times)
+    rows = [s.at(switches).arrays() for s in stories]
+    inputs = [{n: jnp.asarray([row[i][n] for row in rows]) for n in row[i]} for i in range(len(switches)) for row in rows[:1]]
+    earlier = tuple(t.build("corrected") for t in before)
+    person = _person((*before, kind))
+    given = {name: jnp.asarray(value) for name, value in person.items()}
+    parameters = {t.name: t.defaults() for t in (*earlier, kind.build("corrected"))}
+
+    def run(active: frozenset[str], method: Any) -> tuple[Any, Any]:
+        system = System((*earlier, kind(active)))
+
+        def one(inputs: Any) -> tuple[Any, Any]:
+            result = simulate(system, given, parameters, inputs, switches, grid, method=method, rtol=1e-8)
+            return {n: result.values[n] for n in kind.observables}, result.status[kind.name]
+
+        return jax.jit(jax.vmap(one))(inputs)
+
+    return _collect(kind, variants, run, ("years", np.asarray(times) / 365.25, stories, person),
+                    any(issubclass(t, DynamicTwin) for t in (*before, kind)))  # fmt: skip
+
+
+def _hours(kind: type[EpisodeTwin], variants: Any) -> Courses:
+    times = np.linspace(0.0, 60.0 * HOURS, 4 * POINTS)
+    events = event_arrays(list(EPISODES.values()))
+    person = _person((kind,))
+    given = {name: jnp.asarray(value) for name, value in person.items()}
+
+    def run(active: frozenset[str], method: Any) -> tuple[Any, Any]:
+        twin = kind(active)
+        p = twin.defaults()
+        everyone = [{n: jnp.full(len(EPISODES), v) for n, v in d.items()} for d in (given, p)]
+        steps = episode_steps(twin, *everyone, events, float(times[-1]))
+
+        def one(events: Any) -> tuple[Any, Any]:
+            result = simulate_episode(twin, given, p, events, times, method=method, steps=steps, rtol=1e-8)
+            return {n: result.values[n] for n in kind.observables}, result.status[kind.name]
+
+        return jax.jit(jax.vmap(one))(events)
+
+    stories = tuple(Scenario(title=title) for title in EPISODES)
+    return _moving(_collect(kind, variants, run, ("hours", times / 60.0, stories, person), True))
+
+
+def _person(kinds: tuple[type[Twin], ...]) -> dict[str, float]:
+    """What the twins need of the person, and what else they may ask for."""
+    needed = {name: value for kind in kinds for name, value in kind.needs.items()}
+    return {name: PERSON.get(name, needed.get(name, np.nan)) for name in {**needed, **PERSON}}
+
+
+def _collect(kind: type[Twin], variants: Any, run: Any, about: Any, stepped: bool) -> Courses:
+    """All variants by the reference solver, and the corrected one by the batch solver too."""
+    values, failed = {}, []
+    for name, active in variants.items():
+        seen, status = jax.device_get(run(active, "reference"))
+        values[name] = {n: np.asarray(v) for n, v in seen.items()}
+        bad = [Status(int(s)).words for s in status if int(s) != Status.OK]
+        if bad:
+            failed.append(f"{name}: {bad[0]}")
+    solvers = {}
+    if stepped:
+        seen, _ = jax.device_get(run(variants[CORRECTED], "batch"))
+        for name, exact in values[CORRECTED].items():
+            size = np.nanmax(np.abs(exact), initial=0.0) or 1.0
+            solvers[name] = float(np.nanmax(np.abs(np.asarray(seen[name]) - exact) / size, initial=0.0))
+    clock, times, stories, person = about
+    return Courses(clock, times, stories, person, values, solvers, tuple(failed))
+
+
+def _moving(courses: Courses) -> Courses:
+    """Without the stories in which nothing happens: a twin of meals does not hear of beer."""
+    seen = courses.values[CORRECTED].values()
+    moves = [i for i in range(len(courses.stories)) if any(np.ptp(v[i]) > SAME * (np.abs(v).max() or 1.0) for v in seen)]
+    values = {k: {n: v[moves] for n, v in variant.items()} for k, variant in courses.values.items()}
+    return courses._replace(stories=tuple(courses.stories[i] for i in moves), values=values)
