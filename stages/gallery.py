@@ -33,7 +33,8 @@ def main() -> None:
 
         names = arguments.twin or list(TWINS)
         require(names, TWINS, "--twin")
-        scenarios = list(read_scenarios(arguments.scenarios, tuple(sorted(p.stem for p in arguments.scenarios.glob("*.toml")))).values())
+        stems = tuple(sorted(path.stem for path in arguments.scenarios.glob("*.toml")))
+        scenarios = list(read_scenarios(arguments.scenarios, stems).values())
         draft = arguments.out.with_name(arguments.out.name + ".part")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from pipeline.calibration.optimise import SAME, Optimum, Search, optimise
+from pipeline.calibration.optimise import Optimum, Search, optimise
 from pipeline.calibration.posterior import DIGITS, Sample, sample
 from pipeline.calibration.problem import Problem
 from pipeline.calibration.profiles import Profile, profiles
@@ -38,10 +38,17 @@ def calibrate(
     kept: int = 300,
     progress: bool = True,
 ) -> Calibration:
-    """Calibrate one problem: `starts` random starts, then profiles, then `chains` chains of `draws` after `warmup`."""
+    """Calibrate one problem: `starts` random starts, then profiles, then `chains` chains of `draws` after `warmup`.
+
+    Less of each where the problem's `effort` says so.
+    """
+    effort = problem.effort
+    starts, chains = min(starts, effort.starts), min(chains, effort.chains)
+    warmup, draws = min(warmup, effort.warmup), min(draws, effort.draws)
     search = Search(problem)
     best, found = _fit(search, starts, seed, progress)
-    drawn = sample(problem, _apart(found, best.cost + problem.excess, chains, seed), seed, warmup, draws, progress)
+    begin = _apart(found, best.cost + problem.excess, chains * max(1, effort.walkers), seed)
+    drawn = sample(problem, begin, seed, warmup, draws, progress)
     rows = drawn.thinned(kept)
     vectors = pd.DataFrame(np.exp(drawn.points[rows]), columns=list(problem.names))
     judged = verdicts(problem, found, drawn)
@@ -55,6 +62,8 @@ def calibrate(
         "starts": starts,
         "chains": chains,
         "warmup": warmup,
+        "draws_per_chain": draws,
+        "walkers": effort.walkers,
         "share_of_sample_range_within_profile": agreement(judged),
     }
     if problem.predict is not None:
@@ -87,10 +96,10 @@ def _fit(search: Search, starts: int, seed: int, progress: bool) -> tuple[Optimu
     while True:
         found = profiles(search, best, progress)
         lowest = min(found, key=lambda p: p.costs.min())
-        if lowest.costs.min() > best.cost - SAME:
+        if lowest.costs.min() > best.cost - best.same:
             return best, found
         x = search.minimise(lowest.points[lowest.costs.argmin()])
-        best = Optimum(x, search.cost(x), best.costs)
+        best = best._replace(x=x, cost=search.cost(x))
 
 
 def _apart(found: list[Profile], limit: float, chains: int, seed: int) -> np.ndarray:

@@ -16,12 +16,9 @@ from tqdm import tqdm
 
 from pipeline.calibration.problem import INSET, Problem
 
-# Weights of walls and pins, one search after the other: gentle ones let a search that starts far away pass through
-# (steep at once, 3 of 24 starts reach the liver's best cost instead of 23), steep ones displace by little.
-RAMP = (10.0, 1e3)
-TRIES = 200            # evaluations of one search
+LEANS = 1e-3           # nearer to a bound than this, in logarithm, a parameter is not free
+RIDGE = 1e-6           # keeps directions that the data do not see finite
 BROKEN = 1e6           # residual where the model has no finite value
-SAME = 0.01            # starts whose cost ends this near the best have reached it
 
 Bounds = tuple[np.ndarray, np.ndarray]
 
@@ -32,11 +29,12 @@ class Optimum(NamedTuple):
     x: np.ndarray            # natural logarithm of the parameters
     cost: float
     costs: np.ndarray        # where each start ended, from best to worst
+    same: float              # costs this near the best have reached it
 
     @property
     def reached(self) -> int:
         """How many starts ended at the best cost."""
-        return int(np.sum(self.costs <= self.cost + SAME))
+        return int(np.sum(self.costs <= self.cost + self.same))
 
 
 class Search:
@@ -53,6 +51,7 @@ class Search:
         self.rows = jax.jit(self._residuals)
         self.slopes = jax.jit(jax.jacfwd(self._residuals))
         self._judge = jax.jit(self._judgement)
+        self._compass = jax.jit(jax.jacfwd(self._quantities))
 
     def cost(self, x: np.ndarray) -> float:
         """Cost with the published penalty."""
@@ -73,12 +72,12 @@ class Search:
 
         The pin is a steep spring. Where it ends is exactly the best point for the value the quantity has there.
         """
-        bounds = bounds or self.bounds
+        bounds, effort = bounds or self.bounds, self.problem.effort
         pinned, target = (part.copy() for part in self._free)
         if pin is not None:
             pinned[pin[0]], target[pin[0]] = 1.0, pin[1]
         x = start
-        for steep in RAMP:
+        for steep in effort.ramp:
             found = least_squares(
                 lambda x, *more: np.asarray(self.rows(x, *more)),
                 np.clip(x, *bounds),
@@ -86,19 +85,35 @@ class Search:
                 args=(steep, pinned, target),
                 bounds=bounds,
                 method="trf",
-                ftol=1e-10,
-                xtol=1e-10,
-                gtol=1e-10,
-                max_nfev=TRIES,
+                ftol=effort.tolerance,
+                xtol=effort.tolerance,
+                gtol=effort.tolerance,
+                max_nfev=effort.tries,
             )
             x = found.x
         return x
+
+    def ahead(self, x: np.ndarray, index: int, by: float) -> np.ndarray:
+        """Where the best fit goes, to first order, when the quantity at `index` moves by `by` from its place at `x`."""
+        low, high = self.bounds
+        free = (x - low > LEANS) & (high - x > LEANS)
+        free[index : index + 1] = True       # nothing, if it is derived
+        steep = np.asarray(self.slopes(x, 1.0, *self._free))[:, free]
+        way = np.asarray(self._compass(x))[index, free]
+        move = np.linalg.solve(steep.T @ steep + RIDGE * np.eye(free.sum()), way)
+        new = x.copy()
+        new[free] += by * move / (way @ move)
+        return np.clip(new, low, high)
 
     def _judgement(self, x: Any) -> tuple[Any, Any, Any]:
         theta = self.problem.theta(x)
         derived = self.problem.derived(theta)
         walls = jnp.max(self.problem.walls(derived))
         return self.problem.cost(theta), walls, self.problem.log_quantities(theta, derived)
+
+    def _quantities(self, x: Any) -> Any:
+        theta = self.problem.theta(x)
+        return self.problem.log_quantities(theta, self.problem.derived(theta))
 
     def _residuals(self, x: Any, steep: Any, pinned: Any, target: Any) -> Any:
         theta = self.problem.theta(x)
@@ -114,11 +129,13 @@ class Search:
 
 
 def optimise(search: Search, starts: int, seed: int, progress: bool = True) -> Optimum:
-    """The best of `starts` searches from points that are uniform on the log scale within the bounds."""
+    """The best of `starts` searches from points that are uniform on the log scale of the problem's coordinates."""
     draw = np.random.default_rng(seed)
-    points = draw.uniform(*search.bounds, size=(starts, len(search.problem.names)))
+    matrix, low, high = search.problem.chart
+    points = draw.uniform(low, high, size=(starts, len(search.problem.names))) @ np.linalg.inv(matrix).T
     label = f"{search.problem.name}: starts"
     ends = [search.minimise(p) for p in tqdm(points, desc=label, leave=False, disable=None if progress else True)]
     costs = np.array([search.cost(x) for x in ends])
     best = int(np.nanargmin(costs))
-    return Optimum(ends[best], float(costs[best]), np.sort(costs))
+    x = search.minimise(ends[best])      # once more, because a search may have ended for want of tries
+    return Optimum(x, search.cost(x), np.sort(costs), search.problem.effort.same)

@@ -44,6 +44,37 @@ class Predictions(NamedTuple):
     costs: dict[str, Any]       # for the report
 
 
+class Coordinate(NamedTuple):
+    """A product of powers of parameters whose logarithm is uniform between two values in starts and prior."""
+
+    powers: Mapping[str, float]
+    low: float
+    high: float
+
+
+class Effort(NamedTuple):
+    """The most that is worth its time: a problem whose cost takes long says less than what it is asked for."""
+
+    starts: int = 1_000_000
+    chains: int = 1_000_000
+    warmup: int = 1_000_000
+    draws: int = 1_000_000
+    walkers: int = 0             # of each ensemble, where a gradient takes too long for chains of gradients
+    thinning: int = 1            # of the draws of an ensemble
+    tolerance: float = 1e-10     # relative, at which a search ends
+    tries: int = 200             # evaluations of one search
+    same: float = 0.01           # costs this near each other are the same
+    # Weights of walls and pins, one search after the other: gentle ones let a search that starts far away pass through
+    # (steep at once, 3 of 24 starts reach the liver's best cost instead of 23), steep ones displace by little.
+    ramp: tuple[float, ...] = (10.0, 1e3)
+    rise: float = 0.5            # of the cost, that a step of a profile aims at
+    stride: float = 0.5          # longest step of a profile on the natural logarithm
+    is_double: bool = True       # a step of a profile starts from the last point and beyond; else once, ahead
+
+
+THOROUGH = Effort()
+
+
 def no_penalty(theta: Theta) -> Any:
     """The penalty of a problem without bands."""
     return jnp.zeros(())
@@ -69,6 +100,8 @@ class Problem:
     bands: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     penalty: Callable[[Theta], Any] = no_penalty
     excess: float = 3.84      # above the best cost: 95 % limit of one quantity, and of what is accepted
+    effort: Effort = THOROUGH
+    coordinates: tuple[Coordinate, ...] = ()      # as many as parameters; none: the parameters themselves
     predict: Callable[[Mapping[str, np.ndarray], np.ndarray], Predictions] | None = None   # of vectors and their costs
 
     @property
@@ -90,6 +123,15 @@ class Problem:
     def published(self) -> np.ndarray:
         """The published best vector, natural logarithm."""
         return np.log([q.published for q in self.parameters])
+
+    @property
+    def chart(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Coordinates of starts and sample: matrix from logarithms of parameters to theirs, lower and upper ends."""
+        if not self.coordinates:
+            return np.eye(len(self.names)), self.lower, self.upper
+        matrix = np.array([[c.powers.get(n, 0.0) for n in self.names] for c in self.coordinates])
+        low, high = ([getattr(c, end) for c in self.coordinates] for end in ("low", "high"))
+        return matrix, np.log(low), np.log(high)
 
     def theta(self, x: Any) -> dict[str, Any]:
         """The parameters at a point of the search, which is their logarithm."""

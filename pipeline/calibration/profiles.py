@@ -14,8 +14,7 @@ from tqdm import tqdm
 
 from pipeline.calibration.optimise import Bounds, Optimum, Search
 
-FIRST, SMALLEST, LARGEST = 0.02, 1e-3, 0.5      # steps on the natural logarithm
-WANTED = 0.5                                    # rise of the cost that a step aims at
+FIRST, SMALLEST = 0.02, 1e-3                    # steps on the natural logarithm
 FOLLOWS = 1e-4                                  # a quantity further from where it is pinned than this cannot go there
 AT_BOUND = 1e-3                                 # a parameter nearer to a bound than this, in logarithm, leans on it
 WIDER = np.log(10.0)                            # by this a bound is moved to see whether it matters
@@ -74,7 +73,7 @@ def table(found: list[Profile]) -> pd.DataFrame:
 
 def _walk(search: Search, best: Optimum, index: int, way: float) -> tuple[Side, list[Point]]:
     """The side of a profile that lies `way` of the best fit, and its points from the best outwards."""
-    excess = search.problem.excess
+    excess, effort = search.problem.excess, search.problem.effort
     value, cost, x = float(search.values(best.x)[index]), best.cost, best.x
     path: list[Point] = []
     step, before = FIRST, x
@@ -83,7 +82,8 @@ def _walk(search: Search, best: Optimum, index: int, way: float) -> tuple[Side, 
         if way * (edge - value) < AT_BOUND:
             return Side(value, "bound"), path
         wished = min(value + step, edge) if way > 0 else max(value - step, edge)
-        found = _ends(search, (x, 2.0 * x - before), (index, wished))
+        starts = (x, 2.0 * x - before) if effort.is_double else (search.ahead(x, index, wished - value),)
+        found = _ends(search, starts, (index, wished))
         if not found and step > SMALLEST:
             step = max(step / 4.0, SMALLEST)
             continue
@@ -91,7 +91,7 @@ def _walk(search: Search, best: Optimum, index: int, way: float) -> tuple[Side, 
             free = _ends(search, (x,), (index, wished), _widened(search, best.x, x))
             return Side(value, "bound" if free else "band"), path
         new, end = min(found, key=lambda pair: pair[0])
-        if new - cost > 3.0 * WANTED and step > SMALLEST:
+        if new - cost > 3.0 * effort.rise and step > SMALLEST:
             step = max(step / 2.0, SMALLEST)
             continue
         before, x = x, end
@@ -103,7 +103,8 @@ def _walk(search: Search, best: Optimum, index: int, way: float) -> tuple[Side, 
             free = _ends(search, (x,), (index, wished), _widened(search, best.x, x))
             falls = bool(free) and free[0][0] < new - MATTERS * excess
             return Side(value + share * (wished - value), "bound" if falls else "data"), path
-        step = min(LARGEST, step * (2.0 if new - cost < WANTED / 3.0 else 1.3 if new - cost < WANTED else 1.0))
+        faster = 2.0 if new - cost < effort.rise / 3.0 else 1.3 if new - cost < effort.rise else 1.0
+        step = min(effort.stride, step * faster)
         value, cost = wished, new
     raise ArithmeticError(f"{search.problem.name}: the profile of {search.problem.labels[index]} does not end")
 

@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from pipeline.reports import gallery_figures as figures
-from pipeline.reports.gallery_courses import CORRECTED, PUBLISHED, Courses, effects, simulate_courses
+from pipeline.reports import gallery_tables as tables
+from pipeline.reports.gallery_courses import CORRECTED, PUBLISHED, Courses, simulate_courses
 from pipeline.reports.gallery_evidence import (
     Evidence,
     Panel,
     cost,
     predicted_panels,
     read_evidence,
-    role_costs,
     training_panels,
 )
-from pipeline.reports.gallery_math import mathml, symbol
+from pipeline.reports.gallery_math import mathml
+from pipeline.reports.gallery_words import capital, in_words, linked, number, points, short
 from pipeline.twins import INPUTS, DynamicTwin, EpisodeTwin, Scenario, Twin
 
-DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;)]*[^\s,;).:]")
 SHOWN = 6                # observables of a story; the rest moves less
-NORMAL = 1.959964        # standard deviations on each side of 95 %
 MOVES = 1e-3             # of an observable's largest value: it is drawn if modes differ by this or it moves by this
 
 
@@ -54,16 +52,16 @@ def render_twin(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: It
         calibrated=_calibrated(evidence),
         failures=kind.failures,
         equations=[{"math": mathml(latex), "text": text} for latex, text in kind.equations],
-        switches=_switches(kind, drawn),
-        parameters=_parameters(kind, evidence),
-        derived=_derived(evidence),
-        spread_words=_spread_words(kind, evidence),
+        switches=tables.switches(kind, drawn),
+        parameters=tables.parameters(kind, evidence),
+        derived=tables.derived(evidence),
+        spread_words=tables.spread_words(kind, evidence),
         needs=[{"name": n, "typical": number(drawn.person[n]), "filler": number(v)} for n, v in kind.needs.items()],
-        ports=_ports(kind, twins),
+        ports=tables.ports(kind, twins),
         observables=[{"name": n, "unit": o.unit, "text": o.description} for n, o in kind.observables.items()],
         evidence=evidence is not None,
-        costs=_costs(evidence),
-        search_words=_search_words(evidence),
+        costs=tables.costs(evidence),
+        search_words=tables.search_words(evidence),
         training=_drawn(kind, training, "training"),
         not_drawn="its residuals do not follow its table of studies point by point",
         predictions=_drawn(kind, predicted_panels(evidence) if evidence else [], "held-back"),
@@ -72,7 +70,7 @@ def render_twin(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: It
         profile_key=_key(("line", "lowest cost"), ("best", "best fit"), ("limit", "limit of acceptance")),
         course_key=_course_key(kind),
         course_words=_course_words(kind, twins, drawn),
-        person="The person: " + "; ".join(f"{n} {number(v)}" for n, v in drawn.person.items() if math.isfinite(v)) + ".",
+        person="; ".join(f"{n} {number(v)}" for n, v in drawn.person.items() if math.isfinite(v)),
         course_failed=drawn.failed,
         courses=_stories(kind, drawn),
         no_courses="Nothing moves in this twin under the shipped scenarios.",
@@ -86,7 +84,7 @@ def render_index(twins: Mapping[str, type[Twin]]) -> str:
         {"reader": reader.name, "signal": signal, "source": source, "text": text}
         for reader in twins.values()
         for signal in reader.reads
-        for source, text in [_origin(signal, reader, twins)]
+        for source, text in [tables.origin(signal, reader, twins)]
         if source
     ]
     rows = [
@@ -126,44 +124,12 @@ def clock(kind: type[Twin]) -> str:
     return "days, over years, as a formula"
 
 
-def number(value: float) -> str:
-    """A number to six significant digits, with a power of ten where it is very large or small."""
-    if not math.isfinite(value):
-        return "not known"
-    if value != 0 and not 1e-3 <= abs(value) < 1e6:
-        digits, power = f"{value:.6g}".split("e") if "e" in f"{value:.6g}" else f"{value:.5e}".split("e")
-        digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
-        return f"{digits} × 10{_raised(int(power))}".replace("-", "−")
-    return f"{value:.6g}".replace("-", "−")
-
-
-def short(value: float) -> str:
-    """A number to three significant digits."""
-    return number(float(f"{value:.3g}"))
-
-
-def _raised(power: int) -> str:
-    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
-def _span(low: float, high: float) -> str:
-    return f"{short(low)} to {short(high)}"
-
-
 def _paragraphs(kind: type[Twin]) -> list[str]:
     """What the twin says of itself: its own words first, then those of its module."""
     module = inspect.getmodule(kind)
     own = inspect.cleandoc(kind.__doc__ or f"{kind.name}: no words yet.").split("\n\n")
     more = inspect.cleandoc(module.__doc__ or "").split("\n\n") if module else []
     return [" ".join(own), *(" ".join(part.split()) for part in more if part)]
-
-
-def _origin(signal: str, reader: type[Twin], twins: Mapping[str, type[Twin]]) -> tuple[str, str]:
-    """The twin whose observable the signal is, and what it means; empty if nobody gives it."""
-    for kind in twins.values():
-        if kind is not reader and signal in kind.observables:
-            return kind.name, kind.observables[signal].description
-    return "", ""
 
 
 def _calibrated(evidence: Evidence | None) -> str:
@@ -173,159 +139,35 @@ def _calibrated(evidence: Evidence | None) -> str:
     return f"fitted here to {points} points of studies; {draws} draws of all vectors that they allow are kept"
 
 
-def _switches(kind: type[Twin], courses: Courses) -> list[dict[str, str]]:
-    shown = {e.switch: e for e in effects(kind, courses)}
-    rows = []
-    for name, text in {**kind.corrections, **kind.extensions}.items():
-        effect = shown.get(name)
-        words = "no difference for this person under these scenarios"
-        if effect:
-            what = kind.observables[effect.observable]
-            words = (
-                f"{what.description}: {short(effect.with_it)} with it, {short(effect.without)} without ({what.unit}; "
-                f"{effect.story}, after {short(effect.time)} {courses.clock})"
-            )
-        has = name in kind.as_published
-        rows.append(
-            {
-                "name": name,
-                "kind": "extension" if name in kind.extensions else "correction",
-                "text": text,
-                "published": "on: the cited paper has this right" if has else "off",
-                "effect": words,
-            }
-        )
-    return rows
-
-
-def _parameters(kind: type[Twin], evidence: Evidence | None) -> list[dict[str, Any]]:
-    rows = []
-    for q in kind.parameters:
-        judged = evidence.by_quantity.get(q.name) if evidence else None
-        if judged:
-            span, basis = _span(judged["sample_low"], judged["sample_high"]), "of draws"
-        elif q.log_sd > 0.0:
-            ends = (q.median * math.exp(sign * NORMAL * q.log_sd) for sign in (-1.0, 1.0))
-            span, basis = _span(*ends), f"spread {q.log_sd:.2g} on the log scale"
-        else:
-            span, basis = "fixed", ""
-        rows.append(
-            {
-                "name": q.name,
-                "symbol": mathml(symbol(q.name), display=False),
-                "unit": q.unit,
-                "value": number(q.median),
-                "best": number(judged["best"]) if judged else "not fitted",
-                "profile": _span(judged["low"], judged["high"]) if judged else "",
-                "range": span,
-                "basis": basis,
-                "verdict": judged["verdict"] if judged else "not fitted",
-                "reason": judged["reason"] if judged else "",
-                "source": q.source,
-            }
-        )
-    return rows
-
-
-def _derived(evidence: Evidence | None) -> list[dict[str, str]]:
-    if evidence is None or evidence.verdicts.empty:
-        return []
-    words = _quantities(evidence.name)
-    rows = evidence.verdicts[evidence.verdicts["kind"] == "derived"].to_dict("records")
-    return [
-        {
-            "name": r["quantity"],
-            "text": words.get(r["quantity"], ""),
-            "unit": r["unit"],
-            "best": number(r["best"]),
-            "profile": _span(r["low"], r["high"]),
-            "range": _span(r["sample_low"], r["sample_high"]),
-            "verdict": r["verdict"],
-            "reason": r["reason"],
-        }
-        for r in rows
-    ]
-
-
-def _quantities(name: str) -> dict[str, str]:
-    from pipeline.calibration import PROBLEMS      # late: it builds and compiles the problems
-
-    return {n: q.description for n, q in PROBLEMS[name].quantities.items()} if name in PROBLEMS else {}
-
-
-def _spread_words(kind: type[Twin], evidence: Evidence | None) -> str:
-    words = ""
-    if kind.accepted:
-        words = f"For people whole vectors are drawn, {len(kind.accepted)} of them, because single parameters say little. "
-    if evidence is None:
-        return words + "The 95 % range follows from the spread between people; a parameter without one is fixed."
-    return words + (
-        "The value used is the twin's own default. Identified: data or a published band close the interval on both sides, "
-        "and it spans less than a factor of three. Identified only as a ratio or share: the parameter is not, but a "
-        "quantity below that is made of it is."
-    )
-
-
-def _ports(kind: type[Twin], twins: Mapping[str, type[Twin]]) -> list[dict[str, str]]:
-    rows = [
-        {"name": n, "origin": "the scenario", "unit": INPUTS[n].unit, "text": INPUTS[n].description}
-        if n in INPUTS
-        else {"name": n, "origin": "the scenario", "unit": "", "text": ""}
-        for n in kind.hears
-    ]
-    for signal in kind.reads:
-        source, text = _origin(signal, kind, twins)
-        unit = twins[source].observables[signal].unit if source else ""
-        rows.append({"name": signal, "origin": source.replace("_", " ") or "no registered twin", "unit": unit, "text": text})
-    return rows
-
-
-def _costs(evidence: Evidence | None) -> list[dict[str, str]]:
-    if evidence is None:
-        return []
-    rows = []
-    for name, value, limit in role_costs(evidence.summary):
-        known = math.isfinite(limit)
-        verdict = ("passes" if value <= limit else "fails") if known else "no limit: it is not a sum of squares"
-        rows.append({"name": name, "cost": short(value), "limit": short(limit) if known else "none", "verdict": verdict})
-    return rows
-
-
-def _search_words(evidence: Evidence | None) -> str:
-    if evidence is None:
-        return ""
-    s = evidence.summary
-    published = f"The published vector costs {short(s['published_cost'])}. " if "published_cost" in s else ""
-    reached = f"{s['starts_reaching_best']} of {s['starts']} random starts reached the best fit. " if "starts" in s else ""
-    mixed = f"Chains agree (r-hat at most {s['r_hat_max']:.3f})." if "r_hat_max" in s else ""
-    return f"{published}{reached}{mixed}"
-
-
 def _drawn(kind: type[Twin], panels: list[Panel], role: str) -> list[dict[str, Any]]:
     rows = []
     for i, panel in enumerate(panels):
-        known = kind.observables.get(panel.observable)
-        title = known.description if known else panel.observable.replace("_", " ")
-        unit = known.unit if known else "over start" if panel.observable.endswith("_fold") else ""
+        title, unit = _observable(kind, panel.observable)
         words = f"Best fit {short(panel.best[-1])}, measured {short(panel.mean[-1])} {unit} at the last time."
         drawing = figures.fit(f"{role}-{i}", panel, f"{title}, {panel.study}", unit, words)
         inside = (panel.low <= panel.mean + panel.spread) & (panel.mean - panel.spread <= panel.high)
+        met = f"The band misses the measured spread at {points(int((~inside).sum()))}."
         rows.append(
             {
-                "title": _capital(title),
-                "study": f"{panel.study}: cost {short(cost(panel))} of {_points(len(panel.times))}",
+                "title": capital(title),
+                "study": f"{panel.study}: cost {short(cost(panel))} of {points(len(panel.times))}",
                 "svg": Markup(drawing.svg),
-                "note": _capital(panel.note),
+                "note": capital(panel.note),
                 "source": panel.source,
-                "verdict": "The band meets the measured spread." if inside.all()
-                else f"The band misses the measured spread at {_points(int((~inside).sum()))}.",
+                "verdict": "The band meets the measured spread." if inside.all() else met,
             }
-        )  # fmt: skip
+        )
     return rows
 
 
-def _points(n: int) -> str:
-    return "1 point" if n == 1 else f"{n} points"
+def _observable(kind: type[Twin], name: str) -> tuple[str, str]:
+    """What a study's observable means, and its unit; `bhb_fold` is an observable of bhb over that at the start."""
+    if name in kind.observables:
+        return kind.observables[name].description, kind.observables[name].unit
+    base = next((o for n, o in kind.observables.items() if n.startswith(name.removesuffix("_fold") + "_")), None)
+    if name.endswith("_fold") and base:
+        return f"{base.description}, over that at the start", "1"
+    return name.replace("_", " "), ""
 
 
 def _profiles(evidence: Evidence | None) -> list[dict[str, Any]]:
@@ -356,20 +198,23 @@ def _course_words(kind: type[Twin], twins: Mapping[str, type[Twin]], courses: Co
     if PUBLISHED in courses.values:
         words += " Where the lines part, the published model is wrong or lacks a link."
     if read:
-        words += f" The twins that it reads from ({', '.join(t.name.replace('_', ' ') for t in read)}) are corrected in both."
+        names = ", ".join(t.name.replace("_", " ") for t in read)
+        words += f" The twins that it reads from ({names}) are corrected in both."
     return words
 
 
 def _stories(kind: type[Twin], courses: Courses) -> list[dict[str, Any]]:
     """For each scenario the observables that tell most: where modes part, then what moves."""
     told = [(CORRECTED, "corrected"), (PUBLISHED, "published")]
+    shown = [values for v, _ in told if (values := courses.values.get(v))]
+    sizes = {n: max(np.nanmax(np.abs(values[n]), initial=0.0) for values in shown) or 1.0 for n in kind.observables}
     rows = []
     for i, story in enumerate(courses.stories):
         courses_of = {
             n: [figures.Curve(label, courses.values[v][n][i]) for v, label in told if v in courses.values]
             for n in kind.observables
         }
-        scores = {n: _score(curves) for n, curves in courses_of.items()}
+        scores = {n: _score(curves, sizes[n]) for n, curves in courses_of.items()}
         chosen = sorted((n for n in scores if scores[n] > MOVES), key=lambda n: -scores[n])[:SHOWN]
         panels = []
         for name in [n for n in kind.observables if n in chosen]:
@@ -377,7 +222,7 @@ def _stories(kind: type[Twin], courses: Courses) -> list[dict[str, Any]]:
             drawing = figures.courses(
                 f"course-{i}-{name}", courses.times, courses.clock, courses_of[name], what.unit, what.description
             )
-            panels.append({"title": _capital(what.description), "svg": Markup(drawing.svg)})
+            panels.append({"title": capital(what.description), "svg": Markup(drawing.svg)})
         left = len(kind.observables) - len(chosen)
         rest = f"Not drawn: {left} of {len(kind.observables)} observables, which move or differ less." if left else ""
         text = " ".join(part for part in (story.description, story.source) if part)
@@ -385,10 +230,9 @@ def _stories(kind: type[Twin], courses: Courses) -> list[dict[str, Any]]:
     return [row for row in rows if row["panels"]]
 
 
-def _score(curves: list[figures.Curve]) -> float:
-    """How far modes part, which counts ten times, and how far the first moves, over the largest value."""
+def _score(curves: list[figures.Curve], size: float) -> float:
+    """How far modes part, which counts ten times, and how far the first moves, over the largest value anywhere."""
     values = np.stack([c.values for c in curves])
-    size = np.nanmax(np.abs(values), initial=0.0) or 1.0
     apart = np.nanmax(np.abs(values - values[0]), initial=0.0)
     moves = np.nanmax(values[0], initial=-np.inf) - np.nanmin(values[0], initial=np.inf)
     return float((10.0 * apart + max(moves, 0.0)) / size)
@@ -404,25 +248,6 @@ def _course_key(kind: type[Twin]) -> list[dict[str, Any]]:
 
 def _key(*marks: tuple[str, str]) -> list[dict[str, Any]]:
     return [{"swatch": Markup(figures.swatch(kind)), "text": text} for kind, text in marks]
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def linked(text: str) -> Markup:
-    """Text with every doi as a link, which is followed only when asked."""
-    parts, end = [], 0
-    for found in DOI.finditer(text):
-        parts += [escape(text[end : found.start()]), Markup('<a href="https://doi.org/{0}">{0}</a>').format(found[0])]
-        end = found.end()
-    return Markup("").join([*parts, escape(text[end:])])
-
-
-def in_words(text: str) -> Markup:
-    """Text with what stands between backticks as code, and every doi as a link."""
-    parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else linked(p) for i, p in enumerate(parts))
 
 
 def _css() -> Markup:

@@ -41,10 +41,11 @@ EPISODES: dict[str, Events] = {
                     for i in range(3)], "meals": [{"start_min": 0.0, "kcal": 700.0}], "urinations_min": [240.0]}
     ),
 }  # fmt: skip
-STORIES = 5              # scenarios on a page
+STORIES = 6              # scenarios on a page
 YEARS, YEARS_OF_AGEING = 3, 40
-POINTS = 73
+POINTS, EARLY = 73, 12
 HOURS = 12
+RTOL = 1e-7              # of the reference solver
 SAME = 1e-6              # of an observable's largest value: a smaller difference is not told
 CORRECTED, PUBLISHED = "corrected", "published"
 
@@ -56,7 +57,8 @@ class Courses(NamedTuple):
     times: np.ndarray
     stories: tuple[Scenario, ...]
     person: dict[str, float]
-    values: dict[str, dict[str, np.ndarray]]         # variant -> observable -> (stories, times)
+    values: dict[str, dict[str, np.ndarray]]         # mode -> observable -> (stories, times), reference solver
+    switched: dict[str, dict[str, np.ndarray]]       # the same without one switch, batch solver; "" is with all
     solvers: dict[str, float]                        # observable -> largest difference of batch and reference solver
     failed: tuple[str, ...]                          # variants that could not be solved, in words
 
@@ -73,16 +75,10 @@ class Effect(NamedTuple):
 
 
 def simulate_courses(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: Iterable[Scenario]) -> Courses:
-    """Simulate the typical person in every variant of one twin; the twins that it reads from are corrected in all."""
-    switches = (*kind.corrections, *kind.extensions)
-    every = frozenset(switches)
-    variants = {CORRECTED: every, PUBLISHED: kind.as_published, **{name: every - {name} for name in switches}}
-    if not switches:
-        variants = {CORRECTED: every}
+    """Simulate the typical person in both modes and without each switch; the twins that it reads from are corrected."""
     if issubclass(kind, EpisodeTwin):
-        return _hours(kind, variants)
-    before = upstream(kind, twins)
-    return _years(kind, before, choose(kind, scenarios), variants)
+        return _hours(kind)
+    return _years(kind, upstream(kind, twins), choose(kind, scenarios))
 
 
 def upstream(kind: type[Twin], twins: Mapping[str, type[Twin]]) -> tuple[type[Twin], ...]:
@@ -97,14 +93,16 @@ def upstream(kind: type[Twin], twins: Mapping[str, type[Twin]]) -> tuple[type[Tw
 
 def choose(kind: type[Twin], scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
     """No change, then the simplest scenarios that together use as many inputs that the twin hears as possible."""
+
     def used(scenario: Scenario) -> set[str]:
-        return {name for segment in scenario.segments for name in segment.inputs} & set(kind.hears)
+        return {name for segment in scenario.segments for name in segment.inputs}
 
     chosen, covered = [NO_CHANGE], set[str]()
     for scenario in sorted(scenarios, key=lambda s: (len(used(s)), len(s.segments), s.title)):
-        if len(chosen) < STORIES and used(scenario) - covered:
+        heard = used(scenario) & set(kind.hears)
+        if len(chosen) < STORIES and heard - covered:
             chosen.append(scenario)
-            covered |= used(scenario)
+            covered |= heard
     return tuple(chosen)
 
 
@@ -112,66 +110,68 @@ def effects(kind: type[Twin], courses: Courses) -> list[Effect]:
     """For each correction and extension the observable that changes most without it, relative to its own size."""
     found = []
     for switch in (*kind.corrections, *kind.extensions):
-        largest, place = SAME, None
+        largest, place = SAME, ("", 0, 0)
         for name in kind.observables:
-            with_it, without = courses.values[CORRECTED][name], courses.values[switch][name]
+            with_it, without = courses.switched[""][name], courses.switched[switch][name]
             size = np.nanmax(np.abs(with_it), initial=0.0) or 1.0
             off = np.abs(without - with_it) / size
             if np.isfinite(off).any() and np.nanmax(off) > largest:
-                largest, place = float(np.nanmax(off)), (name, *np.unravel_index(np.nanargmax(off), off.shape))
-        if place is not None:
+                story, time = divmod(int(np.nanargmax(off)), off.shape[1])
+                largest, place = float(np.nanmax(off)), (name, story, time)
+        if place[0]:
             name, story, time = place
-            values = [float(courses.values[v][name][story, time]) for v in (CORRECTED, switch)]
+            values = [float(courses.switched[v][name][story, time]) for v in ("", switch)]
             found.append(Effect(switch, name, courses.stories[story].title, float(courses.times[time]), *values))
     return found
 
 
-def _years(kind: type[Twin], before: tuple[type[Twin], ...], stories: tuple[Scenario, ...], variants: Any) -> Courses:
+def _years(kind: type[Twin], before: tuple[type[Twin], ...], stories: tuple[Scenario, ...]) -> Courses:
     days = 365.25 * (YEARS_OF_AGEING if kind.ages else YEARS)
     start = stories[0].switches[0]
     switches = tuple(sorted({day for s in stories for day in s.switches if day < days}))
-    times = tuple(np.linspace(start, start + days, POINTS).tolist())
+    early = np.geomspace(0.25, days / POINTS, EARLY)      # what settles within days
+    times = tuple((start + np.sort([*np.linspace(0.0, days, POINTS), *early[:-1]])).tolist())
     grid = make_grid(switches, times)
     rows = [s.at(switches).arrays() for s in stories]
-    inputs = [{n: jnp.asarray([row[i][n] for row in rows]) for n in row[i]} for i in range(len(switches)) for row in rows[:1]]
+    inputs = [{n: jnp.asarray([row[i][n] for row in rows]) for n in rows[0][i]} for i in range(len(switches))]
     earlier = tuple(t.build("corrected") for t in before)
     person = _person((*before, kind))
-    given = {name: jnp.asarray(value) for name, value in person.items()}
-    parameters = {t.name: t.defaults() for t in (*earlier, kind.build("corrected"))}
+    given = _arrays(person)
+    parameters = {t.name: _arrays(t.defaults()) for t in (*earlier, kind.build("corrected"))}
 
     def run(active: frozenset[str], method: Any) -> tuple[Any, Any]:
         system = System((*earlier, kind(active)))
 
         def one(inputs: Any) -> tuple[Any, Any]:
-            result = simulate(system, given, parameters, inputs, switches, grid, method=method, rtol=1e-8)
+            result = simulate(system, given, parameters, inputs, switches, grid, method=method, rtol=RTOL)
             return {n: result.values[n] for n in kind.observables}, result.status[kind.name]
 
         return jax.jit(jax.vmap(one))(inputs)
 
-    return _collect(kind, variants, run, ("years", np.asarray(times) / 365.25, stories, person),
-                    any(issubclass(t, DynamicTwin) for t in (*before, kind)))  # fmt: skip
+    stepped = any(issubclass(t, DynamicTwin) for t in (*before, kind))
+    return _collect(kind, run, ("years", np.asarray(times) / 365.25, stories, person), stepped)
 
 
-def _hours(kind: type[EpisodeTwin], variants: Any) -> Courses:
+def _hours(kind: type[EpisodeTwin]) -> Courses:
     times = np.linspace(0.0, 60.0 * HOURS, 4 * POINTS)
     events = event_arrays(list(EPISODES.values()))
     person = _person((kind,))
-    given = {name: jnp.asarray(value) for name, value in person.items()}
+    given = _arrays(person)
 
     def run(active: frozenset[str], method: Any) -> tuple[Any, Any]:
         twin = kind(active)
-        p = twin.defaults()
-        everyone = [{n: jnp.full(len(EPISODES), v) for n, v in d.items()} for d in (given, p)]
-        steps = episode_steps(twin, *everyone, events, float(times[-1]))
+        p = _arrays(twin.defaults())
+        people, vectors = ({n: jnp.full(len(EPISODES), v) for n, v in values.items()} for values in (given, p))
+        steps = episode_steps(twin, people, vectors, events, float(times[-1]))
 
         def one(events: Any) -> tuple[Any, Any]:
-            result = simulate_episode(twin, given, p, events, times, method=method, steps=steps, rtol=1e-8)
+            result = simulate_episode(twin, given, p, events, times, method=method, steps=steps, rtol=RTOL)
             return {n: result.values[n] for n in kind.observables}, result.status[kind.name]
 
         return jax.jit(jax.vmap(one))(events)
 
     stories = tuple(Scenario(title=title) for title in EPISODES)
-    return _moving(_collect(kind, variants, run, ("hours", times / 60.0, stories, person), True))
+    return _moving(_collect(kind, run, ("hours", times / 60.0, stories, person), True))
 
 
 def _person(kinds: tuple[type[Twin], ...]) -> dict[str, float]:
@@ -180,28 +180,44 @@ def _person(kinds: tuple[type[Twin], ...]) -> dict[str, float]:
     return {name: PERSON.get(name, needed.get(name, np.nan)) for name in {**needed, **PERSON}}
 
 
-def _collect(kind: type[Twin], variants: Any, run: Any, about: Any, stepped: bool) -> Courses:
-    """All variants by the reference solver, and the corrected one by the batch solver too."""
-    values, failed = {}, []
-    for name, active in variants.items():
-        seen, status = jax.device_get(run(active, "reference"))
-        values[name] = {n: np.asarray(v) for n, v in seen.items()}
+def _arrays(values: Mapping[str, float]) -> dict[str, Any]:
+    return {name: jnp.asarray(value, dtype=float) for name, value in values.items()}
+
+
+def _collect(kind: type[Twin], run: Any, about: Any, stepped: bool) -> Courses:
+    """Both modes by the reference solver, and what each switch does by the batch solver; without steps they agree."""
+    every = frozenset((*kind.corrections, *kind.extensions))
+    failed: list[str] = []
+
+    def seen(active: frozenset[str], method: str, what: str) -> dict[str, np.ndarray]:
+        values, status = jax.device_get(run(active, method))
         bad = [Status(int(s)).words for s in status if int(s) != Status.OK]
-        if bad:
-            failed.append(f"{name}: {bad[0]}")
+        failed.extend(f"{what}: {words}" for words in bad[:1])
+        return {n: np.asarray(v) for n, v in values.items()}
+
+    values = {CORRECTED: seen(every, "reference", CORRECTED)}
+    if every:
+        values[PUBLISHED] = seen(kind.as_published, "reference", PUBLISHED)
+    switched = {"": seen(every, "batch", "corrected, batch solver") if stepped else values[CORRECTED]}
+    for name in (*kind.corrections, *kind.extensions):
+        switched[name] = seen(every - {name}, "batch", f"without {name}")
     solvers = {}
-    if stepped:
-        seen, _ = jax.device_get(run(variants[CORRECTED], "batch"))
-        for name, exact in values[CORRECTED].items():
-            size = np.nanmax(np.abs(exact), initial=0.0) or 1.0
-            solvers[name] = float(np.nanmax(np.abs(np.asarray(seen[name]) - exact) / size, initial=0.0))
+    for name, exact in values[CORRECTED].items():
+        size = np.nanmax(np.abs(exact), initial=0.0) or 1.0
+        if stepped:
+            solvers[name] = float(np.nanmax(np.abs(switched[""][name] - exact), initial=0.0) / size)
     clock, times, stories, person = about
-    return Courses(clock, times, stories, person, values, solvers, tuple(failed))
+    return Courses(clock, times, stories, person, values, switched, solvers, tuple(failed))
 
 
 def _moving(courses: Courses) -> Courses:
     """Without the stories in which nothing happens: a twin of meals does not hear of beer."""
     seen = courses.values[CORRECTED].values()
-    moves = [i for i in range(len(courses.stories)) if any(np.ptp(v[i]) > SAME * (np.abs(v).max() or 1.0) for v in seen)]
-    values = {k: {n: v[moves] for n, v in variant.items()} for k, variant in courses.values.items()}
-    return courses._replace(stories=tuple(courses.stories[i] for i in moves), values=values)
+    does = [[np.ptp(v[i]) > SAME * (np.abs(v).max() or 1.0) for v in seen] for i in range(len(courses.stories))]
+    moves = [i for i, changes in enumerate(does) if any(changes)]
+
+    def kept(variants: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+        return {k: {n: v[moves] for n, v in variant.items()} for k, variant in variants.items()}
+
+    stories = tuple(courses.stories[i] for i in moves)
+    return courses._replace(stories=stories, values=kept(courses.values), switched=kept(courses.switched))

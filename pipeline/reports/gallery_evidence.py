@@ -75,7 +75,7 @@ def training_panels(evidence: Evidence) -> list[Panel]:
     A residual is the distance of model and mean in standard errors, so the model's values follow from the residuals
     that make the cost, and what is drawn is what was fitted. Empty if residuals and table do not belong together.
     """
-    from pipeline.calibration import PROBLEMS      # late: it builds and compiles the problems
+    from pipeline.calibration import PROBLEMS  # late: it builds and compiles the problems
 
     path = files("pipeline.calibration").joinpath(f"{evidence.name}_studies.csv")
     if evidence.name not in PROBLEMS or not path.is_file():
@@ -84,9 +84,8 @@ def training_panels(evidence: Evidence) -> list[Panel]:
     if "role" in rows:
         rows = rows[rows["role"] == "estimation"]
     rows = rows[np.isfinite(rows["sem"]) & (rows["sem"] > 0.0)]
-    vectors = {
-        n: np.concatenate([[evidence.summary["best"][n]], evidence.draws[n].to_numpy(dtype=float)]) for n in problem.names
-    }
+    best = evidence.summary["best"]
+    vectors = {n: np.concatenate([[best[n]], evidence.draws[n].to_numpy(dtype=float)]) for n in problem.names}
     one = jax.eval_shape(problem.residuals, {n: jax.ShapeDtypeStruct((), np.float64) for n in problem.names})
     if one.shape != (len(rows),):
         return []
@@ -153,5 +152,6 @@ def role_costs(summary: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     held = summary.get("held_back") or {}
     limits = held.get("chi_square_limits", {})
     rows = [(f"training, {summary['points']} points", summary["best_cost"], summary["chi_square_limit"])]
-    rows += [(f"held back: {n.replace('_', ' ')}", v, limits.get(n, np.nan)) for n, v in held.get("best", {}).items()]
+    known = {n: v for n, v in held.get("best", {}).items() if n in limits}
+    rows += [(f"held back: {n.replace('_', ' ')}", v, limits[n]) for n, v in known.items()]
     return [(name, float(value), float(limit)) for name, value, limit in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -34,15 +35,17 @@ def fit(name: str, panel: Panel, title: str, unit: str, description: str) -> Dra
         low, high, best = (np.broadcast_to(v, x.shape) for v in (panel.low, panel.high, panel.best))
         axes.fill_between(x, low, high, color=COLOURS[1], alpha=0.18, linewidth=0)
         axes.plot(x, best, color=COLOURS[1], linewidth=1.8, marker="" if alone else ".", markersize=5)
-        axes.errorbar(
-            panel.times, panel.mean, yerr=panel.spread, color=COLOURS[2], fmt="s", markersize=4.5, linewidth=1.2, capsize=2.5
-        )
+        mark: dict[str, Any] = {"color": COLOURS[2], "fmt": "s", "markersize": 4.5, "linewidth": 1.2, "capsize": 2.5}
+        axes.errorbar(panel.times, panel.mean, yerr=panel.spread, **mark)
         if alone:
             axes.set_xlim(panel.times[0] - 0.5, panel.times[0] + 0.5)
             axes.set_xticks(panel.times)
-        seen = np.concatenate([panel.mean - panel.spread, panel.low, [0.0]])
-        if np.nanmin(seen) > -0.05 * np.nanmax(panel.mean):
-            axes.set_ylim(bottom=0.0)
+        else:
+            axes.set_xlim(left=min(0.0, panel.times[0]) - 0.02 * np.ptp(panel.times))
+        ends = np.concatenate([panel.mean - panel.spread, panel.mean + panel.spread, panel.low, panel.high])
+        bottom, top = np.nanmin(ends), np.nanmax(ends)
+        positive = bottom > -0.05 * np.nanmax(panel.mean)
+        axes.set_ylim(0.0 if positive else bottom - 0.06 * (top - bottom), top + 0.06 * (top - min(bottom, 0.0)))
         return _finish(name, figure, title, description)
 
 
@@ -64,8 +67,10 @@ def profile(
             axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
         axes.set_ylim(best[1] - 0.08 * (limit - best[1]), limit + 0.25 * (limit - best[1]))
         ends = value[cost <= limit]
-        words = f"The cost stays below {limit:.3g} from {ends.min():.3g} to {ends.max():.3g} {unit}." if len(ends) else ""
-        return _finish(name, figure, title, f"Lowest at {best[0]:.3g}. {words}")
+        words = f"Lowest at {best[0]:.3g}."
+        if len(ends):
+            words += f" The cost stays below {limit:.3g} from {ends.min():.3g} to {ends.max():.3g} {unit}."
+        return _finish(name, figure, title, words)
 
 
 def courses(name: str, times: np.ndarray, clock: str, curves: Sequence[Curve], unit: str, title: str) -> Drawing:
@@ -92,7 +97,8 @@ def swatch(kind: str, i: int = 0) -> str:
     if kind == "data":
         body = f'<path d="M22 0V12M18 0h8M18 12h8" stroke="{COLOURS[2]}"/><path d="M18 2h8v8h-8z" fill="{COLOURS[2]}"/>'
     elif kind == "band":
-        body = f'<path d="M0 0H44V12H0z" fill="{COLOURS[1]}" opacity="0.18"/><path d="M0 6H44" stroke="{COLOURS[1]}" stroke-width="2"/>'
+        body = f'<path d="M0 0H44V12H0z" fill="{COLOURS[1]}" opacity="0.18"/>'
+        body += f'<path d="M0 6H44" stroke="{COLOURS[1]}" stroke-width="2"/>'
     elif kind == "best":
         body = f'<path d="M22 0.5L27.5 6 22 11.5 16.5 6z" fill="{COLOURS[2]}"/>'
     elif kind == "limit":
@@ -104,57 +110,70 @@ def swatch(kind: str, i: int = 0) -> str:
 
 
 def wiring(name: str, clocks: Mapping[str, str], wires: Sequence[tuple[str, str, str]]) -> Drawing:
-    """Twins as boxes in wiring order, and an arrow for each signal that one reads of another.
+    """Twins as boxes in wiring order, and an arrow for each pair of which one reads the other.
 
     `clocks` gives each twin's clock, `wires` reader, source and signal.
     """
     order = list(clocks)
-    boxes = {twin: 70 + 92 * i for i, twin in enumerate(order)}
+    middle = {twin: 70 + 92 * i for i, twin in enumerate(order)}
     pairs: dict[tuple[str, str], list[str]] = {}
     for reader, source, signal in wires:
         pairs.setdefault((source, reader), []).append(signal)
-    left, width, half = 20, 210, 27
+    # Short arrows run inside long ones, so that few cross.
+    lanes = sorted(pairs, key=lambda p: (order.index(p[1]) - order.index(p[0]), order.index(p[0])))
+    ports = {t: sorted((p for p in pairs if t in p), key=lambda p: (p[1] != t, lanes.index(p))) for t in order}
+    left, width, half = 20, 230, 27
+    right = left + width
+    labels = right + 30 + 26 * len(pairs)
+
+    def port(twin: str, pair: tuple[str, str]) -> float:
+        place, count = ports[twin].index(pair), len(ports[twin])
+        return middle[twin] + (place - (count - 1) / 2) * min(14.0, 44.0 / count)
+
     parts = [
         '<defs><marker id="wiring-head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9" '
         f'orient="auto" markerUnits="userSpaceOnUse"><path d="M0 0L10 5L0 10z" fill="{INK}"/></marker></defs>'
     ]
-    ends = {twin: [p for p in pairs if twin in p] for twin in order}
-    right, lane, longest = left + width, 0, 0
-    for source, reader in sorted(pairs, key=lambda p: (order.index(p[1]) - order.index(p[0]), order.index(p[0]))):
-        def port(twin: str, pair: tuple[str, str] = (source, reader)) -> float:
-            place, count = ends[twin].index(pair), len(ends[twin])
-            return boxes[twin] + (place - (count - 1) / 2) * min(14.0, 44.0 / count)
-
-        a, b, out = port(source), port(reader), right + 34 + 26 * lane
-        lane += 1
-        text = ", ".join(pairs[source, reader])
-        longest = max(longest, len(text))
+    heights = _apart([(port(p[0], p) + port(p[1], p)) / 2 for p in lanes])
+    for lane, (pair, height) in enumerate(zip(lanes, heights, strict=True)):
+        source, reader = pair
+        colour, dashes = COLOURS[lane % 4 + 1], " ".join(f"{2 * d:g}" for d in DASHES[lane % 4][1])
+        out = right + 30 + 26 * lane
         parts.append(
-            f'<path d="M{right} {a:g}H{out}V{b:g}H{right + 1}" fill="none" stroke="{COLOURS[lane % 4 + 1]}" '
-            f'stroke-width="1.6" stroke-dasharray="{" ".join(f"{2 * d:g}" for d in DASHES[lane % 4][1])}" '
-            'marker-end="url(#wiring-head)"/>'
+            f'<path d="M{right} {port(source, pair):g}H{out}V{port(reader, pair):g}H{right + 1}" fill="none" '
+            f'stroke="{colour}" stroke-width="1.6" stroke-dasharray="{dashes}" marker-end="url(#wiring-head)"/>'
+            f'<path d="M{out} {height:g}H{labels}" stroke="{colour}" stroke-width="0.8" opacity="0.5"/>'
+            f'<circle cx="{out}" cy="{height:g}" r="2.6" fill="{colour}"/>'
+            f'<text x="{labels + 6}" y="{height + 4:g}" font-size="13" fill="{INK}">'
+            f"{escape(', '.join(pairs[pair]))}</text>"
         )
-        parts.append(
-            f'<text x="{right + 34 + 26 * len(pairs)}" y="{(a + b) / 2 + 4:g}" font-size="13" fill="{INK}">{escape(text)}</text>'
-            f'<path d="M{out} {(a + b) / 2:g}H{right + 30 + 26 * len(pairs)}" stroke="{RULE}" stroke-width="1"/>'
-        )
-    for twin, y in boxes.items():
+    for twin, y in middle.items():
         parts.append(
             f'<a href="{escape(twin)}.html"><rect x="{left}" y="{y - half}" width="{width}" height="{2 * half}" rx="8" '
-            f'fill="#f4f7f8" stroke="{GREY}"/><text x="{left + 14}" y="{y - 3}" font-size="16" font-weight="650" fill="{INK}">'
-            f'{escape(twin.replace("_", " "))}</text><text x="{left + 14}" y="{y + 16}" font-size="12.5" fill="{GREY}">'
-            f"{escape(clocks[twin])}</text></a>"
+            f'fill="#f4f7f8" stroke="{GREY}"/><text x="{left + 14}" y="{y - 3}" font-size="16" font-weight="650" '
+            f'fill="{INK}">{escape(twin.replace("_", " "))}</text>'
+            f'<text x="{left + 14}" y="{y + 16}" font-size="12.5" fill="{GREY}">{escape(clocks[twin])}</text></a>'
         )
-    wide = right + 44 + 26 * len(pairs) + int(7.2 * longest)
+    longest = max((len(", ".join(signals)) for signals in pairs.values()), default=0)
+    wide, tall = max(900, labels + 20 + int(7.4 * longest)), 92 * len(order) + 16
     words = "; ".join(f"{reader} reads {', '.join(signals)} of {source}" for (source, reader), signals in pairs.items())
-    tall = 70 + 92 * len(order)
-    return Drawing(name, _frame(name, f'viewBox="0 20 {wide} {tall - 40}"', "".join(parts), "How the twins are wired", words))
+    svg = _frame(name, f'viewBox="0 16 {wide} {tall}"', "".join(parts), "How the twins are wired", words)
+    return Drawing(name, svg)
+
+
+def _apart(heights: Sequence[float], least: float = 20.0) -> list[float]:
+    """Heights of labels, moved down where two would overlap."""
+    moved = dict(enumerate(heights))
+    last = -math.inf
+    for i in sorted(moved, key=lambda i: moved[i]):
+        moved[i] = last = max(moved[i], last + least)
+    return [moved[i] for i in range(len(heights))]
 
 
 def _small(y_label: str, x_label: str, height: float = HEIGHT) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes: Any = figure.add_subplot()
-    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.set(xlabel="" if x_label == "1" else x_label, ylabel="" if y_label == "1" else y_label)
     axes.grid(color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.ticklabel_format(useOffset=False)

@@ -22,6 +22,8 @@ def mathml(latex: str, *, display: bool = True) -> Markup:
 def symbol(name: str) -> str:
     """The name of a parameter as LaTeX: `k_diet` is k with an index, `rho_F` is Greek, a word stays a word."""
     base, *rest = name.split("_")
+    if len(rest) > 1 and len(base) > 2:              # words: `beta_blocker_S` is no Greek letter
+        base, rest = " ".join([base, *rest[:-1]]), rest[-1:]
     letter = re.fullmatch(r"([A-Za-z])([a-z]?|[a-z]?[A-Z0-9].*|max.*|min.*)", base)
     if base.lower() in GREEK:
         base = "\\" + base

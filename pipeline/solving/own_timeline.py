@@ -95,7 +95,7 @@ def solve_episode(
 
     begin = (pack(start), bounds[0], jnp.asarray(pace.first), jnp.asarray(-1), jnp.zeros(()))
     (_, end, _, _, error), (path, nodes, lengths, segments) = jax.lax.scan(advance, begin, None, length=steps)
-    place = jnp.clip(jnp.searchsorted(nodes, times, side="left") - 1, 0)
+    place = _steps_that_hold(times, nodes)
     length = lengths[place]
     share = jnp.where(length > 0.0, (times - nodes[place]) / jnp.where(length > 0.0, length, 1.0), 0.0)
     states = unpack(between(jax.tree.map(lambda v: v[place], path), share))
@@ -105,6 +105,13 @@ def solve_episode(
     states = jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states)
     held = {name: values[segments[place]] for name, values in timeline.inputs.items()}
     return Solution(states, jnp.where(ok, error, jnp.inf), status), held
+
+
+def _steps_that_hold(times: Any, nodes: Any) -> Any:
+    """For each of the rising `times` the last step that starts before it; `nodes` are where steps start."""
+    after = jnp.searchsorted(times, jax.lax.stop_gradient(nodes), side="right")       # the first time after each node
+    count = jnp.cumsum(jnp.zeros(len(times) + 1, dtype=int).at[after].add(1))[:-1]
+    return jnp.clip(count - 1, 0)
 
 
 def _advance(t: Any, wish: Any, bound: Any, xp: Any) -> tuple[Any, Any]:

@@ -32,7 +32,7 @@ def solve_batch(
     segment i. States that `solved` knows are taken from there and not stepped. `sparse=False` eliminates
     with the full Jacobian and gives the same numbers slower.
     """
-    leaves, tree = jax.tree_util.tree_flatten(start)
+    leaves, tree = jax.tree_util.tree_flatten(jax.tree.map(jnp.asarray, start))
     scales = [float(s) for s in jax.tree.leaves(scale)]
     error = jnp.zeros(())
     history = [[v[None]] for v in leaves] if grid.times[0] == grid.segments[0].start else [[] for _ in leaves]

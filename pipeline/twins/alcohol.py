@@ -7,12 +7,12 @@ closed form, and so are the moments at which the exchange between liquid and foo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import exp1
 
 from pipeline.solving import Pace, Timeline
 from pipeline.twins.base import EpisodeTwin, Observable, Parameter, Scalar, Values
@@ -274,12 +274,19 @@ def _emptying(p: Values) -> Emptying:
     )
 
 
+# Ein(z), the integral of (1 - exp(-s))/s from 0 to z: power series up to EIN_SERIES, beyond it a continued fraction.
+EIN_SERIES = 8.0
+EIN_TERMS = [(-1.0) ** (n + 1) / (n * math.factorial(n)) for n in range(1, 45)]
+
+
 def _ein(z: Any) -> Any:
-    """The integral of (1 - exp(-s))/s from 0 to z >= 0."""
-    small = jnp.minimum(z, 1.5)
-    term, total = small, small
-    for n in range(2, 20):
-        term = -term * small * (n - 1) / n**2
-        total = total + term
-    large = jnp.maximum(z, 1.5)
-    return jnp.where(z < 1.5, total, exp1(large) + jnp.log(large) + jnp.euler_gamma)
+    """Ein at z >= 0, to 1e-12."""
+    small = jnp.minimum(z, EIN_SERIES)
+    total = jnp.zeros_like(small)
+    for term in reversed(EIN_TERMS):
+        total = (total + term) * small
+    large = jnp.maximum(z, EIN_SERIES)
+    fraction = large
+    for n in range(24, 0, -1):
+        fraction = large + n / (1.0 + n / fraction)
+    return jnp.where(z <= EIN_SERIES, total, jnp.log(large) + jnp.euler_gamma + jnp.exp(-large) / fraction)

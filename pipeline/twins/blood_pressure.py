@@ -233,15 +233,11 @@ class BloodPressure(ExactTwin):
         return dS, dD
 
     def flags(self, k: Baseline, seen: Values) -> dict[str, Any]:
-        """Pressures outside what the age curves carry, and weight changes beyond what was tried."""
-        told = {
+        """Pressures outside what the age curves carry."""
+        return {
             "diastolic pressure not below systolic": seen["dbp_mmhg"] >= seen["sbp_mmhg"],
             "diastolic pressure below 40 mmHg": seen["dbp_mmhg"] < 40.0,
         }
-        if self.corrects("weight_link") and "weight_change_kg" in seen:
-            beyond = jnp.abs(seen["weight_change_kg"]) > BEYOND_TRIALS
-            told["weight change above 10 kg: its effect on pressure is held at that of 10 kg"] = beyond
-        return told
 
 
 def _ramped(times: Any, switches: tuple[float, ...], levels: Sequence[Any], years: Any) -> Any:

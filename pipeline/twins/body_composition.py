@@ -121,22 +121,23 @@ class BodyComposition(DynamicTwin):
         (r"\frac{dF}{dt} = \frac{(1 - p) \, R}{\rho_F}, \quad p = \frac{C}{C + F}, \quad C = 10.4 \, "
          r"\frac{\rho_L}{\rho_F}",
          "What is neither spent nor put into glycogen goes to fat and, by the share p, to lean tissue."),
-        (r"R = EI - EE - S", "Energy left over (J/d): intake EI, expenditure EE, energy into glycogen S."),
-        (r"\frac{dG}{dt} = \frac{S}{\rho_G}, \quad S = CI - k_G G^2, \quad k_G = \frac{CI_0}{G_0^2}",
+        (r"R = \text{EI} - \text{EE} - S",
+         "Energy left over (J/d): intake EI, expenditure EE, energy into glycogen S."),
+        (r"\frac{dG}{dt} = \frac{S}{\rho_G}, \quad S = \text{CI} - k_G G^2, \quad k_G = \frac{\text{CI}_0}{G_0^2}",
          "Glycogen (kg) follows carbohydrate intake CI."),
         (r"\frac{dE}{dt} = \frac{\xi_{\text{Na}} (E_\infty - E)}{\text{Na}}, \quad E_\infty = E_0 - "
-         r"\frac{\xi_{\text{CI}}}{\xi_{\text{Na}}} \left(1 - \frac{CI}{CI_0}\right)",
+         r"\frac{\xi_{\text{CI}}}{\xi_{\text{Na}}} \left(1 - \frac{\text{CI}}{\text{CI}_0}\right)",
          "Extracellular fluid (L); sodium intake is unchanged. Na is 3220 mg/L, as published 3.22."),
-        (r"\frac{dA}{dt} = \frac{\beta_{\text{AT}} (EI - EI_0) - A}{\tau_{\text{AT}}}",
+        (r"\frac{dA}{dt} = \frac{\beta_{\text{AT}} (\text{EI} - \text{EI}_0) - A}{\tau_{\text{AT}}}",
          "Adaptive thermogenesis (J/d), within 14 days."),
-        (r"EE = \frac{K + \gamma_F F + \gamma_L L + \delta_a W + \beta_{\text{TEF}} (EI - EI_0) + A + q \, (EI - "
-         r"S)}{1 + q}",
+        (r"\text{EE} = \frac{K + \gamma_F F + \gamma_L L + \delta_a W + \beta_{\text{TEF}} (\text{EI} - \text{EI}_0) "
+         r"+ A + q \, (\text{EI} - S)}{1 + q}",
          "Energy expenditure (J/d), in which the cost q of storing is paid from what is stored."),
         (r"q = \frac{\eta_L \, p}{\rho_L} + \frac{\eta_F (1 - p)}{\rho_F}", "Cost of storing over energy stored."),
         (r"\delta_a = \delta + (1 - \beta_{\text{TEF}}) \, \text{PAL} \, (a - 1) \, \frac{\text{RMR}}{W_0}, \quad "
          r"\delta = \frac{((1 - \beta_{\text{TEF}}) \, \text{PAL} - 1) \, \text{RMR}}{W_0}",
          "Cost of moving (J/kg/d); a is the scenario's activity factor."),
-        (r"EI_0 = \text{PAL} \cdot \text{RMR}, \quad K = EI_0 - \gamma_F F_0 - \gamma_L L_0 - \delta W_0",
+        (r"\text{EI}_0 = \text{PAL} \cdot \text{RMR}, \quad K = \text{EI}_0 - \gamma_F F_0 - \gamma_L L_0 - \delta W_0",
          "At the start every rate is zero."),
         (r"\text{RMR} = 4184 \, (9.99 \, W_0 + 625 \, h - 4.92 \, \text{age} + 166 \, \text{male} - 161)",
          "Resting rate (J/d; Mifflin 1990), height h in metres; as published 2.0 MJ/d for everybody."),

@@ -88,6 +88,7 @@ class Constants(NamedTuple):
 
 C = Constants()
 MG_PER_KCAL = 250.0                            # mg of glucose per kcal: all of a meal is counted as glucose
+ONE_LIMIT = "loss of fat improves insulin sensitivity up to 5 % in all factors, instead of two limits and a jump"
 LEAST_ACTION = -5.0                         # pmol/l, insulin action on fat at which receptors bind nothing
 NO_BENEFIT = -0.0518191926                  # ln(fat ratio) below which loss of fat improves nothing further
 
@@ -220,14 +221,12 @@ class Fasting(NamedTuple):
 
     surplus: Any
     Gt: Any
-    S: Any
     Il: Any
     Ip: Any
     Ipo: Any
     N: Any
     M: Any
     muscle: Any
-    liver: Any
     fat: Any
     Gi: Any
 
@@ -252,7 +251,7 @@ def fasting_at(Gp: Any, body: Body, action: tuple[Any, Any] | None, *, excretes:
     into = fat_influx(Gt, N, 62.81266 * body.factors.G4, body)
     Gi = _inside(into)
     fat = body.fat_ratio * (into - C.p3 * Gi)
-    return Fasting(supply - (muscle + liver + fat), Gt, S, Il, Ip, Ipo, N, M, muscle, liver, fat, Gi)
+    return Fasting(supply - (muscle + liver + fat), Gt, Il, Ip, Ipo, N, M, muscle, fat, Gi)
 
 
 def follows(insulin: Any, body: Body) -> tuple[Any, Any]:
@@ -277,10 +276,8 @@ def _inside(into: Any) -> Any:
 def solve_fasting(body: Body, action: tuple[Any, Any] | None, *, excretes: bool) -> Any:
     """Fasting plasma glucose (mg/kg); above the bracket insulin would not leave the blood any more."""
 
-    def surplus(Gp: Any, known: tuple[Body, Any]) -> Any:
-        return fasting_at(Gp, *known, excretes=excretes).surplus
-
     high = jnp.minimum(700.0, C.VG * (C.Gb + (S_MAX / body.beta - C.Sb) / C.betas))
+    surplus = lambda Gp, known: fasting_at(Gp, *known, excretes=excretes).surplus  # noqa: E731
     return _falling_root(surplus, (body, action), (20.0, high), 178.0, steps=6)
 
 
@@ -307,7 +304,7 @@ def _falling_root(function: Any, known: Any, bracket: tuple[Any, Any], first: fl
     return x - function(x, known) / slope_at(x)[1]
 
 
-# pmol/kg/min of secretion at which clearance by liver and plasma together would vanish, with a margin
+# pmol/kg/min, secretion at which clearance by liver and plasma together would vanish, with a margin
 S_MAX = 0.98 * (C.m6 + (C.m4 / (C.m2 + C.m4)) / (1.0 - C.m4 / (C.m2 + C.m4))) / C.m5
 
 
@@ -353,26 +350,12 @@ def _fat_cell_at(m: Any, N: Any, Gi: Any, factors: Factors) -> FatCell:
     AS160p = P.AS160 * open_ / (open_ + 65.1841)
     GLUT4m = 62.81266 * factors.G4
     return FatCell(
-        IRm=IRm,
-        IRp=IRp,
-        IRins=bound * IRm / 0.877,
-        IRip=IRip,
-        IRi=IRi,
-        IRS1p=u,
-        IRS1p307=to307 * u,
-        IRS1307=to1307 * to307 * u + 0.0422768 / 0.267089 * IRS1,
-        Xp=Xp,
-        PKB308p=one,
-        PKB473p=PKB473p * one,
-        PKBpp=PKBpp * one,
-        mTORC1a=m,
-        mTORC2a=mTORC2a,
-        AS160p=AS160p,
-        GLUT4m=GLUT4m,
-        GLUT4=2291.0 * GLUT4m / (51.0 * AS160p),
-        Gi=Gi,
-        G6P=C.V6 * Gi / (C.K6 + Gi) / C.G6 / C.p2,
-    )
+        IRm=IRm, IRp=IRp, IRins=bound * IRm / 0.877, IRip=IRip, IRi=IRi,
+        IRS1p=u, IRS1p307=to307 * u, IRS1307=to1307 * to307 * u + 0.0422768 / 0.267089 * IRS1, Xp=Xp,
+        PKB308p=one, PKB473p=PKB473p * one, PKBpp=PKBpp * one, mTORC1a=m, mTORC2a=mTORC2a,
+        AS160p=AS160p, GLUT4m=GLUT4m, GLUT4=2291.0 * GLUT4m / (51.0 * AS160p),
+        Gi=Gi, G6P=C.V6 * Gi / (C.K6 + Gi) / C.G6 / C.p2,
+    )  # fmt: skip
 
 
 def fat_cell_rates(y: FatCell, N: Any, into: Any, factors: Factors) -> FatCell:

@@ -130,8 +130,8 @@ class LiverFat(DynamicTwin):
          "Insulin resistance over that at the start, from fat mass F; g is the scenario's gain."),
         (r"D^* = \frac{k_{\text{tca}} m_T}{k_{\text{dnl}}}, \quad H^* = \frac{k_{\text{diet}} + k_{\text{nefa}} m_N + "
          r"k_{\text{tca}} m_T}{k_{\text{vldl}} + k_{\text{box}} / (1 + k_s D^*)}",
-         "Steady state. A person starts there with m_N = m_T = u, the positive root of a quadratic, so that the "
-         "measured liver fat is held; as published m_N is 1 and m_T alone is set."),
+         "Steady state. A person starts there with both multipliers alike, the positive root of a quadratic, so that "
+         "the measured liver fat is held; as published that of fatty acids is 1 and that of supply alone is set."),
         (r"\text{PDFF} = \frac{H}{10}, \quad \text{DNL} = q_{\text{dnl}} v_{\text{dnl}}, \quad \text{VLDL-TAG} = "
          r"q_{\text{vldl}} v_{\text{vldl}}, \quad \text{BHB} = q_{\text{bhb}} v_{\text{box}}",
          "What is measured. The three q belong to one study; elsewhere only the change from the start means anything."),

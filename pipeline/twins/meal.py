@@ -18,6 +18,7 @@ from pipeline.twins.glucose_insulin import (
     CITATION,
     FAT_CELL_SCALE,
     MG_PER_KCAL,
+    ONE_LIMIT,
     TRAITS,
     Body,
     C,
@@ -91,11 +92,43 @@ class Meal(EpisodeTwin):
         "switch to a helper that drifts 1440 times too low, which this twin leaves out (`switched_secretion`)",
         "renal_excretion": "glucose above 180 mg/dl is lost in urine; as published never",
         "no_gate": "insulin action follows insulin, within limits, instead of only while the stomach holds food",
-        "one_limit": "loss of fat improves insulin sensitivity up to 5 % in all factors, instead of two limits and a jump",
+        "one_limit": ONE_LIMIT,
         "glucose_rule": "secretion is the person's own, instead of 0.3 above a body mass index of 29.5",
         "physiological_limits": "endogenous production is not negative, and falling glucose does not take back "
         "insulin (Dalla Man 2007)",
     }
+    equations = (
+        (r"Q_1 = 250 \, \text{kcal} \cdot e^{-k_{\text{gri}} t}, \quad \frac{dQ_2}{dt} = k_{\text{gri}} Q_1 - k_e "
+         r"Q_2, \quad \frac{dQ_g}{dt} = k_e Q_2 - k_{\text{abs}} Q_g",
+         "Glucose in the stomach, solid and ground, and in the gut (mg); all energy of a meal is counted as glucose."),
+        (r"k_e = k_{\min} + \frac{k_{\max} - k_{\min}}{2} \left( \tanh(a (Q - b D)) - \tanh(c (Q - d D)) + 2 \right)",
+         "Emptying of the stomach, which slows down within a meal of D mg; Q = Q1 + Q2, a = 2.5/((1 - b) D), c = "
+         "2.5/(d D)."),
+        (r"R_a = \frac{f \, k_{\text{abs}} Q_g}{W}", "Appearance in plasma (mg/kg/min) at body weight W."),
+        (r"\frac{dG_p}{dt} = \text{EGP} + R_a - \text{RE} - U_{\text{ii}} - k_1 G_p + k_2 G_t, \quad \frac{dG_t}{dt} "
+         r"= k_1 G_p - k_2 G_t - (U_m + U_l + U_f)",
+         "Glucose in plasma and tissue (mg/kg); the uptakes are those of the twin of fasting values, `metabolic`."),
+        (r"\text{EGP} = \max\left(0, (\text{production} \cdot k_{p1} - k_{p2} G_p - k_{p3} I_d - k_{p4} "
+         r"I_{\text{po}}) \, \varphi_E\right)",
+         "Endogenous production; as published it can be negative."),
+        (r"\frac{dI_l}{dt} = S + m_2 I_p - (m_1 + m_3) I_l, \quad \frac{dI_p}{dt} = m_1 I_l - (m_2 + m_4) I_p, \quad "
+         r"S = \gamma \, \beta \, I_{\text{po}}",
+         "Insulin in liver and plasma (pmol/kg)."),
+        (r"\frac{dI_1}{dt} = k_i (I - I_1), \quad \frac{dI_d}{dt} = k_i (I_1 - I_d)",
+         "Delayed insulin, which acts on production."),
+        (r"\frac{dI_{\text{po}}}{dt} = \varphi_I \left( Y + \frac{K}{V_G} \max\left(0, \frac{dG_p}{dt}\right) + S_b - "
+         r"\gamma I_{\text{po}} \right)",
+         "Portal insulin, which rises with rising glucose; as published falling glucose takes insulin back."),
+        (r"\frac{dY}{dt} = \alpha \left( \max(\beta_s (G - G_b), -S_b) - Y \right)", "Delayed signal of secretion."),
+        (r"\frac{dN}{dt} = p_{2U} (I - I_b - N), \quad \frac{dM}{dt} = k_{I1} (I - I_b) - k_{I2} M",
+         "Insulin action on fat cells and on muscle and liver; as published only while the stomach holds food."),
+        (r"\text{RE} = k_{e1} \max(0, G_p - k_{e2})", "Glucose lost in urine; as published never."),
+    )  # fmt: skip
+    failures: ClassVar[tuple[str, ...]] = (
+        "A meal is pure glucose of its energy: protein and fat do nothing.",
+        "Insulin above about 1000 pmol/l (more than 200 g of glucose at once) lies beyond what the liver's clearance "
+        "was fitted to.",
+    )
     scale = State(
         Gp=180.0, Gt=130.0, Il=5.0, Ip=2.0, Q2=4e4, Qg=1e4, I1=60.0, Id=60.0, Ipo=5.0, Y=2.0, N=50.0, M=50.0,
         cell=FAT_CELL_SCALE,

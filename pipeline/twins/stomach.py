@@ -19,7 +19,7 @@ from pipeline.twins.events import NEVER
 
 SOLID_END_MIN = 225.64471664  # min after a meal at which the emptying curve reaches zero, whatever its size
 LEFT_KCAL = 1e-3              # solid energy at which the exchange with the liquid stops
-DRINKING_STEPS = 24           # steps through a drink, where the volume has no closed form
+DRINKING_STEPS = 12           # steps through a drink, where the volume has no closed form
 
 
 def solid_share(tau: Any) -> Any:
@@ -174,7 +174,7 @@ def _falls_to(u: Any, level: Any, K: Any, emptying: Emptying) -> Any:
     goal = (start - level + emptying.half * jnp.log(start / level)) / emptying.speed
     # The braked time is convex in t and no larger than t: Newton from t = goal passes the root once, then descends.
     t = jax.lax.fori_loop(
-        0, 12, lambda _, t: t - (emptying.time(K, t) - goal) / emptying.brake_after(K, t), jax.lax.stop_gradient(goal)
+        0, 10, lambda _, t: t - (emptying.time(K, t) - goal) / emptying.brake_after(K, t), jax.lax.stop_gradient(goal)
     )
     t = jax.lax.stop_gradient(t)      # the root's derivative comes from one more step: implicit function theorem
     t = t - (emptying.time(K, t) - goal) / jax.lax.stop_gradient(emptying.brake_after(K, t))

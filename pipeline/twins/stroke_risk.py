@@ -44,6 +44,17 @@ DIASTOLIC_MEAN = np.array([83.36224489795919, 84.92668863261945, 82.402501839587
 DIASTOLIC_SD = np.array([12.678930758979618, 13.970619078358459, 13.563610337974238, 11.639594001798729])
 
 
+COEFFICIENTS = (
+    (r"\text{intercept}", INTERCEPT, "published mode alone"), (r"\beta_w", WOMAN, "woman"),
+    (r"\beta_S", SYSTOLIC, "systolic pressure"), (r"\mu_S", SYSTOLIC_MEAN, "its mean, mmHg"),
+    (r"\sigma_S", SYSTOLIC_SD, "its standard deviation, mmHg"), (r"\beta_B", BMI, "body mass index"),
+    (r"\mu_B", BMI_MEAN, "its mean, kg/m2"), (r"\sigma_B", BMI_SD, "its standard deviation, kg/m2"),
+    (r"\beta_D", DIASTOLIC, "diastolic pressure"), (r"\mu_D", DIASTOLIC_MEAN, "its mean, mmHg"),
+    (r"\sigma_D", DIASTOLIC_SD, "its standard deviation, mmHg"), (r"\beta_C", CIGARETTE, "each cigarette a day"),
+    (r"\beta_A", FIBRILLATION, "atrial fibrillation"), (r"\beta_M", DIABETES, "diabetes"),
+)  # fmt: skip
+
+
 def mean_of_others(coefficients: np.ndarray, band: int) -> np.ndarray:
     """The coefficients with that of one band replaced by the mean of the others, weighted by observations."""
     weights = np.where(np.arange(4) == band, 0.0, OBSERVATIONS)
@@ -129,6 +140,10 @@ class StrokeRisk(ExactTwin):
          r"\text{hi}_m)^2}",
          "Weights as published. Corrected, weights pass linearly from the central age of one band to that of the "
          "next (37, 54.5, 64.5 and 83 years) and hold beyond the outermost."),
+        *(
+            (rf"{symbol} = ({', '.join(f'{v:.4g}' for v in values)})", f"By band, from the companion app: {words}.")
+            for symbol, values, words in COEFFICIENTS
+        ),
     )  # fmt: skip
     failures = (
         "Neither discrimination nor calibration can be checked: the training data are not published. Recalibrate on "
@@ -142,6 +157,7 @@ class StrokeRisk(ExactTwin):
         "Each number is the risk of the next five years without competing death: risks at successive ages must not be "
         "added up.",
         "The first band was fitted to 196 people: its signs and sizes are weak, and that of diabetes is replaced.",
+        "Beyond 83 years age does not raise the risk, and it falls with diastolic pressure, as pressure ages.",
         "As published the risk of a man with average values is 0.35 to 0.42 of that of controls, and falls from 89 "
         "years on.",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What holds of every twin in the registry, in both modes."""
+"""What holds of every twin of years in the registry, in both modes; episodes are in `test_episodes.py`."""
 
 from types import SimpleNamespace
 
@@ -7,28 +7,43 @@ import numpy as np
 import pytest
 
 from pipeline.solving import Status, make_grid
-from pipeline.twins import INPUTS, TWINS, DynamicTwin, System, build_twins, simulate
+from pipeline.twins import INPUTS, TWINS, YEARS, DynamicTwin, ExactTwin, System, build_twins, simulate
 from tests.twins.people import MAN, YEAR, as_floats, changed, many
 
 NUMBER = 300
 GRID = make_grid((0.0,), (0.0, YEAR, 3 * YEAR))
-CHANGE = changed(energy_change_kcal_d=-200.0, carbohydrate_fraction=0.40, pressure_drugs=1.0)
+CHANGE = changed(
+    energy_change_kcal_d=-200.0, carbohydrate_fraction=0.40, pressure_drugs=1.0, alcohol_factor=0.5, smoking_factor=0.0
+)
 EVERY_TWIN = pytest.mark.parametrize("name", TWINS)
+TWIN_OF_YEARS = pytest.mark.parametrize("name", YEARS)
 MODES = ("corrected", "published")
 FAST_IF_CORRECTED = pytest.mark.parametrize(
     "mode", ["corrected", pytest.param("published", marks=pytest.mark.slow)], indirect=True
 )
-NEEDS = tuple(sorted({n for twin in TWINS.values() for n in twin.needs}))
+NEEDS = tuple(sorted({n for name in YEARS for n in TWINS[name].needs}))
 # Typical size of observables that come from states, for comparing solvers; relative for all others.
 SIZE = {"glycogen_kg": 0.5, "extracellular_fluid_kg": 15.0, "fat_mass_kg": 30.0, "thermogenesis_kcal_d": 24.0}
 
 
+ILL = {"metabolic": {"production": 1.4, "beta_cell": 0.2}}      # glucose so high that it is lost in urine
+# Signals under which every correction has something to do: fat lost, then much of it gained.
+SIGNALS = {
+    "fat_ratio": np.array([0.55, 2.6]),
+    "lean_ratio": np.array([0.93, 1.2]),
+    "weight_kg": np.array([80.0, 135.0]),
+    "bmi_kg_m2": np.array([26.0, 44.0]),
+    "weight_change_kg": np.array([-5.0, 8.0]),
+    "diabetes": np.array([0.0, 0.0]),
+}
+
+
 def defaults():
-    return {name: as_floats(twin.build("corrected").defaults()) for name, twin in TWINS.items()}
+    return {name: as_floats(TWINS[name].build("corrected").defaults()) for name in YEARS}
 
 
 def simulator(mode, method="batch"):
-    system = System(build_twins(TWINS, mode))
+    system = System(build_twins(YEARS, mode))
     return lambda who, p, u, rtol=1e-8: simulate(system, who, p, [u], (0.0,), GRID, method=method, rtol=rtol)
 
 
@@ -86,7 +101,7 @@ def selections(twin):
     return {every, frozenset(), *(frozenset({c}) for c in every), *(every - {c} for c in every)}
 
 
-@EVERY_TWIN
+@TWIN_OF_YEARS
 def test_observables_are_exactly_those_declared_whatever_the_corrections(name):
     for active in selections(TWINS[name]):
         system = System((TWINS[name](active),))
@@ -98,19 +113,23 @@ def test_observables_are_exactly_those_declared_whatever_the_corrections(name):
         assert set(result.status) == {name}
 
 
-@EVERY_TWIN
+@TWIN_OF_YEARS
 def test_every_correction_changes_something(name):
     def speak(twin):
-        k = twin.constants(as_floats(MAN | {"age_years": 47.0}), as_floats(twin.defaults()))
-        u = [
-            changed(
-                energy_change_kcal_d=-200.0, carbohydrate_fraction=0.3, fat_fraction=0.5, pressure_drugs=1.0
-            )
-        ]
-        u = [twin.settle(k, u[0])]
-        if isinstance(twin, DynamicTwin):
-            return twin.initial(k), twin.vector_field(0.0, twin.initial(k), k, u[0], {})
-        return twin.solution(np.array([0.0, YEAR]), k, (0.0,), u, {})
+        """What the twin says at once of a lean and a fat person, whose habits and weight change."""
+        said = []
+        for who, ill in ((MAN, {}), (MAN | {"age_years": 47.0, "weight_kg": 120.0, "diabetes": 1.0}, ILL)):
+            k = twin.constants(as_floats(who), as_floats(twin.defaults() | ill.get(name, {})))
+            u = changed(
+                energy_change_kcal_d=-200.0, carbohydrate_fraction=0.3, fat_fraction=0.5, pressure_drugs=1.0,
+                arb_dose=1.0, alcohol_factor=0.5, activity_factor=1.1,
+            )  # fmt: skip
+            u = twin.settle(k, u)
+            if isinstance(twin, DynamicTwin):
+                said.append((twin.initial(k), twin.vector_field(0.0, twin.initial(k), k, u, {})))
+            else:
+                said.append(twin.solution(np.array([0.0, YEAR]), k, (0.0,), [u], SIGNALS))
+        return said
 
     every = frozenset({*TWINS[name].corrections, *TWINS[name].extensions})
     corrected = jax.tree.leaves(speak(TWINS[name](every)))
@@ -137,8 +156,8 @@ def test_plausible_people_are_finite(crowd):
 def test_whole_parameter_prior_is_finite(crowd):
     rng = np.random.default_rng(9)
     drawn = {
-        name: {q.name: q.median * np.exp(q.log_sd * rng.normal(size=NUMBER)) for q in twin.parameters}
-        for name, twin in TWINS.items()
+        name: {q.name: q.median * np.exp(q.log_sd * rng.normal(size=NUMBER)) for q in TWINS[name].parameters}
+        for name in YEARS
     }
     result = crowd.solve(crowd.people, drawn, CHANGE)
     assert all((np.asarray(s) == Status.OK).all() for s in result.status.values())
@@ -170,13 +189,12 @@ def test_parameters_of_one_person_do_not_reach_another(crowd):
 
 
 def reads(twin):
-    """Names of twins that `twin` reads from, by the registry's order: all dynamic ones before it."""
-    before = list(TWINS)[: list(TWINS).index(twin)]
-    return (
-        [t for t in before if issubclass(TWINS[t], DynamicTwin)]
-        if issubclass(TWINS[twin], DynamicTwin)
-        else []
-    )
+    """Names of twins that `twin` reads from, directly or through others."""
+    found = []
+    for other in YEARS[: YEARS.index(twin)]:
+        if set(TWINS[twin].reads) & set(TWINS[other].observables):
+            found += [other, *reads(other)]
+    return found
 
 
 def test_missing_value_is_nan_and_said_for_that_twin_and_that_person_only(crowd):
@@ -185,7 +203,8 @@ def test_missing_value_is_nan_and_said_for_that_twin_and_that_person_only(crowd)
         people[need][i] = np.nan
     found = crowd.solve(people, crowd.parameters, CHANGE)
     wrong = []
-    for name, twin in TWINS.items():
+    for name in YEARS:
+        twin = TWINS[name]
         lacking = set(twin.needs).union(*(TWINS[t].needs for t in reads(name)))
         for i, need in enumerate([*NEEDS, "nothing"]):
             values = np.stack([np.asarray(found.values[n])[i] for n in twin.observables])
@@ -202,7 +221,7 @@ def test_missing_value_is_nan_and_said_for_that_twin_and_that_person_only(crowd)
         )
 
 
-@EVERY_TWIN
+@TWIN_OF_YEARS
 def test_value_that_is_not_there_at_all_is_missing_too(name):
     twin = TWINS[name].build("corrected")
     p = {name: as_floats(twin.defaults())}

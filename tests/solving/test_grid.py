@@ -1,4 +1,4 @@
-"""Time lines: they restart where inputs switch and land where they are read."""
+"""Time lines: they restart where inputs switch and find the step that holds each read time."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def random_case(seed):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_steps_fill_every_segment_and_land_on_every_read_time(seed):
+def test_steps_fill_every_segment_and_hold_every_read_time(seed):
     switches, times, settings = random_case(seed)
     grid = make_grid(switches, times, **settings)
     assert grid.times == times
@@ -31,7 +31,9 @@ def test_steps_fill_every_segment_and_land_on_every_read_time(seed):
         nodes = segment.start + np.cumsum(segment.steps)
         assert nodes[-1] == pytest.approx(segment.end, rel=1e-12)
         assert min(segment.steps) > 0
-        np.testing.assert_allclose(nodes[list(segment.read)], segment.saved, rtol=1e-12)
+        place, share, steps = np.array(segment.place, int), np.array(segment.share), np.array(segment.steps)
+        assert ((share > 0) & (share <= 1 + 1e-12)).all()
+        np.testing.assert_allclose(nodes[place] - (1 - share) * steps[place], segment.saved, rtol=1e-12)
         assert following is None or following.start == segment.end
 
 
@@ -50,7 +52,8 @@ def test_steps_start_small_grow_gently_and_stay_below_the_largest(seed):
 def test_hand_made_grid():
     grid = make_grid((0.0,), (0.0, 7.0), first_step=1.0, growth=2.0, max_step=4.0)
     assert grid.segments[0].steps == (1.0, 2.0, 4.0)
-    assert grid.segments[0].read == (2,)
+    assert grid.segments[0].place == (2,)
+    assert grid.segments[0].share == (1.0,)
     assert grid.times == (0.0, 7.0)
 
 

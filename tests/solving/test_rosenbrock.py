@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from pipeline.solving import Grid, Status, make_grid, solve_batch
@@ -12,7 +13,7 @@ from pipeline.solving.grid import Segment
 
 def uniform(end, steps):
     """A grid of equal steps that is read at its start and end."""
-    return Grid((Segment(0.0, end, (end,), (end / steps,) * steps, (steps - 1,)),), (0.0, end))
+    return Grid((Segment(0.0, end, (end,), (end / steps,) * steps, (steps - 1,), (1.0,)),), (0.0, end))
 
 
 def test_order_is_three_on_a_nonlinear_problem():
@@ -97,14 +98,90 @@ def test_error_estimate_is_small_where_the_error_is_small(random_problems):
     assert np.median(told) < 0.05
 
 
-def test_field_that_depends_on_time_is_refused():
-    with pytest.raises(ValueError, match="does not depend on time"):
-        solve_batch(
-            lambda t, y, a: [a * jnp.sin(t) - y[0]], [jnp.asarray(1.0)], [1.0], uniform(1.0, 2), [1.0]
-        )
+def test_order_is_three_where_the_field_depends_on_time():
+    """y' = cos(3 t) - y from 1."""
+
+    def exact(t):
+        return (np.cos(3 * t) + 3 * np.sin(3 * t)) / 10 + 0.9 * np.exp(-t)
+
+    errors = []
+    for steps in (20, 40, 80):
+        found = solve_batch(lambda t, y, _: [jnp.cos(3 * t) - y[0]], [1.0], [None], uniform(2.0, steps), [1.0])
+        errors.append(abs(float(found.states[0][-1]) - exact(2.0)))
+    assert np.abs(np.log2(np.divide(errors[:-1], errors[1:])) - 3.0).max() < 0.2
 
 
-def test_inputs_switch_between_segments_and_reads_land_where_asked():
+def test_reading_inside_steps_is_as_exact_as_the_steps():
+    """y' = -y read at 200 times of a grid whose steps do not land there: errors fall by 8 for half the step."""
+    times = (0.0, *np.linspace(0.013, 2.0, 200).tolist())
+    errors = []
+    for step in (0.1, 0.05, 0.025):
+        grid = make_grid((0.0,), times, first_step=step, growth=1.0, max_step=step)
+        assert len(grid.segments[0].steps) == round(2.0 / step)
+        found = solve_batch(lambda t, y, _: [-y[0]], [1.0], [None], grid, [1.0])
+        errors.append(np.max(np.abs(np.asarray(found.states[0]) - np.exp(-np.array(times)))))
+    assert np.log2(np.divide(errors[:-1], errors[1:])).min() > 2.7
+
+
+def robertson(t, y, _):
+    a, b, c = 0.04 * y[0], 1e4 * y[1] * y[2], 3e7 * y[1] ** 2
+    return [-a + b, a - b - c, c]
+
+
+def test_robertson_problem_is_solved_over_eleven_decades_of_time():
+    """Reference values of Hairer E, Wanner G, Solving Ordinary Differential Equations II, section IV.10, at t = 1e11."""
+    times = (0.4, 1e11)
+    grid = make_grid((0.0,), times, first_step=1e-5, growth=1.25, max_step=1e12)
+    found = solve_batch(robertson, [1.0, 0.0, 0.0], [None], grid, [1.0, 1e-5, 1.0])
+    assert int(found.status) == Status.OK
+    assert float(found.states[0][0]) == pytest.approx(0.98517, rel=1e-4)      # their table at t = 0.4
+    assert float(found.states[0][-1]) == pytest.approx(0.2083340149701255e-7, rel=2e-2)
+    assert sum(float(v[-1]) for v in found.states) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_stiff_van_der_pol_follows_a_tight_solution():
+    def field(t, y, mu):
+        return [y[1], mu * ((1.0 - y[0] ** 2) * y[1] - y[0])]
+
+    exact = solve_ivp(lambda t, y: field(t, y, 1e3), (0.0, 0.5), [2.0, -0.66], "Radau", rtol=1e-10, atol=1e-10).y[:, -1]
+    grid = make_grid((0.0,), (0.5,), first_step=1e-4, growth=1.2, max_step=0.01)
+    found = solve_batch(field, [2.0, -0.66], [1e3], grid, [1.0, 1.0])
+    np.testing.assert_allclose([float(v[-1]) for v in found.states], exact, rtol=1e-5)
+
+
+def test_sparse_and_full_elimination_give_the_same():
+    grid = make_grid((0.0,), (1.0, 100.0), first_step=1e-4, growth=1.3, max_step=10.0)
+    sparse, full = (
+        solve_batch(robertson, [1.0, 0.0, 0.0], [None], grid, [1.0, 1e-5, 1.0], sparse=s) for s in (True, False)
+    )
+    for a, b in zip(sparse.states, full.states, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_states_known_in_closed_form_are_not_stepped():
+    """A fast decay that drives a slow state: with it declared, steps of a tenth of a time unit suffice."""
+
+    def field(t, y, k):
+        return {"fast": -k * y["fast"], "slow": y["fast"] - y["slow"]}
+
+    def solved(t, start, k):
+        return {"fast": start["fast"] * jnp.exp(-k * t), "slow": None}
+
+    start, scale = {"fast": jnp.asarray(1.0), "slow": jnp.asarray(0.0)}, {"fast": 1.0, "slow": 1.0}
+    grid = make_grid((0.0, 1.0), (0.0, 0.7, 1.0, 2.0), first_step=0.02, growth=1.2, max_step=0.1)
+    found = solve_batch(field, start, [3.0, 5.0], grid, scale, solved=solved)
+    stepped = solve_batch(field, start, [3.0, 5.0], grid, scale)
+    times = np.array(grid.times)
+    fast = np.where(times <= 1.0, np.exp(-3 * times), np.exp(-3 - 5 * (times - 1)))
+    np.testing.assert_allclose(found.states["fast"], fast, rtol=1e-12)
+    one = (np.exp(-1.0) - np.exp(-3.0)) / 2
+    two = one * np.exp(-1.0) + np.exp(-3.0) * (np.exp(-1.0) - np.exp(-5.0)) / 4
+    assert float(found.states["slow"][-1]) == pytest.approx(two, rel=1e-5)
+    np.testing.assert_allclose(found.states["slow"], stepped.states["slow"], atol=1e-4)
+    assert float(found.error) < float(stepped.error)
+
+
+def test_inputs_switch_between_segments_and_reads_lie_where_asked():
     switches, times, rates = (0.0, 1.0, 4.0), (0.0, 0.5, 1.0, 3.3, 4.0, 6.0), (2.0, 0.1, 1.0)
     grid = make_grid(switches, times, first_step=0.01, growth=1.1, max_step=0.02)
     start, scale = [jnp.asarray(5.0)], [5.0]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.solving.rosenbrock import _shifted_jacobian
-from pipeline.solving.sparsity import dependencies, factor, find_pattern, solve
+from pipeline.solving.sparsity import dependencies, factor, solve
+from pipeline.solving.sparsity import find_pattern as pattern_of
 
 EXACT = {
     "identity": (lambda a, b, c: [a, b, c], [{0}, {1}, {2}]),
@@ -18,6 +19,12 @@ EXACT = {
     "own derivative": (lambda a, b, c: [jax.nn.softplus(a), jax.nn.relu(b) * c, c], [{0}, {1, 2}, {2}]),
     "table": (lambda a, b, c: [jnp.interp(a, np.arange(3.0), np.ones(3)), b, c], [{0}, {1}, {2}]),
 }
+
+
+def find_pattern(function, size):
+    """The pattern of the Jacobian of `function`, from a list of `size` numbers to as many."""
+    return pattern_of(dependencies(lambda *y: function(list(y)), *[0.0] * size))
+
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -24,6 +24,10 @@ MAN = {
     "pdff_percent": 6.0,
     "sbp_mmhg": 142.0,
     "dbp_mmhg": 84.0,
+    "cigarettes_per_day": 10.0,
+    "atrial_fibrillation": 0.0,
+    "diabetes": 0.0,
+    "alcohol_g_d": 25.0,
 }
 
 
@@ -44,6 +48,10 @@ def many(number: int, seed: int) -> dict[str, np.ndarray]:
         "pdff_percent": np.exp(rng.uniform(np.log(0.5), np.log(35.0), number)),
         "sbp_mmhg": rng.uniform(95.0, 190.0, number),
         "dbp_mmhg": rng.uniform(55.0, 94.0, number),
+        "cigarettes_per_day": rng.uniform(0.0, 20.0, number),
+        "atrial_fibrillation": rng.integers(0, 2, number).astype(float),
+        "diabetes": rng.integers(0, 2, number).astype(float),
+        "alcohol_g_d": rng.uniform(0.0, 80.0, number),
     }
 
 

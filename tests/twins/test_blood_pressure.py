@@ -252,13 +252,7 @@ def test_extensions_say_their_source():
     assert all("doi" in words for words in BloodPressure.extensions.values())
 
 
-def test_a_weight_change_beyond_the_trials_is_flagged():
-    k = baseline(CORRECTED)
-    seen = {"sbp_mmhg": np.array([140.0]), "dbp_mmhg": np.array([85.0])}
-
-    def raised(twin, change):
-        told = twin.flags(k, seen if change is None else seen | {"weight_change_kg": np.array([change])})
-        return {words for words, held in told.items() if np.any(held)}
-
-    assert len(raised(CORRECTED, -11.0)) == 1
-    assert not raised(CORRECTED, -9.0) | raised(CORRECTED, None) | raised(PUBLISHED, -30.0)
+def test_the_effect_of_weight_stops_where_trials_stop():
+    fall = [pressures(CORRECTED, {}, change=-kg)[0] for kg in (0.0, 5.0, 10.0, 30.0)]
+    assert fall[0] - fall[1] == pytest.approx(5 * 1.05)
+    assert fall[0] - fall[3] == pytest.approx(10 * 1.05) == fall[0] - fall[2]

@@ -151,8 +151,8 @@ TREE_PLACE_OF_Y = TWIN.scale._fields.index("Y")
 
 @pytest.mark.slow
 def test_published_switch_of_secretion_makes_insulin_negative():
-    """How negative depends on the steps with which a solver passes the pole: -2000 to -2800 here, -1000 as published."""
-    insulin, ended = after_switch(MAN, 900, 480.0, 1e-5)
+    """How negative depends on the steps with which a solver passes the pole, and tighter ones fail; -1000 published."""
+    insulin, ended = after_switch(MAN, 900, 480.0, 1e-4)
     assert ended
     assert insulin[-1] < -500.0
 
