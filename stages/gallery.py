@@ -43,8 +43,12 @@ def main() -> None:
             (draft / f"{name}.html").write_text(page, encoding="utf-8")
         shown = {name: TWINS[name] for name in TWINS if name in names}
         (draft / "index.html").write_text(render_index(shown), encoding="utf-8")
-        shutil.rmtree(arguments.out, ignore_errors=True)
+        before = arguments.out.with_name(arguments.out.name + ".old")
+        shutil.rmtree(before, ignore_errors=True)
+        if arguments.out.exists():
+            arguments.out.rename(before)
         draft.rename(arguments.out)
+        shutil.rmtree(before, ignore_errors=True)
         print(f"Gallery of {len(names)} twins: {arguments.out / 'index.html'}")
 
 

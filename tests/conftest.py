@@ -24,4 +24,5 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.write_sep("-", "largest differences to the reference solutions (relative, or to the peak)")
     for reference, quantity, difference, tolerance in rows:
         verdict = "met" if difference < tolerance else "MISSED"
-        terminalreporter.write_line(f"{reference:48} {quantity:30} {difference:9.1e}  allowed {tolerance:7.0e}  {verdict}")
+        figures = f"{difference:9.1e}  allowed {tolerance:7.0e}  {verdict}"
+        terminalreporter.write_line(f"{reference:48} {quantity:30} {figures}")

@@ -42,7 +42,9 @@ class LifeCourse(NamedTuple):
     status: Any
 
 
-def life_course(person: Mapping[str, Any], parameters: Mapping[str, Any], youth: Youth, twins: tuple[Twin, ...] = ()) -> LifeCourse:
+def life_course(
+    person: Mapping[str, Any], parameters: Mapping[str, Any], youth: Youth, twins: tuple[Twin, ...] = ()
+) -> LifeCourse:
     """The history that ends at `weight_kg` and `age_years` of `person`; pure, for `jax.vmap` over people and draws.
 
     `person` holds male, age_years, height_cm, weight_kg, activity_level, carbohydrate_fraction and fat_fraction;

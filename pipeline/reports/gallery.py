@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from pipeline.reports import gallery_figures as figures
 from pipeline.reports import gallery_tables as tables
-from pipeline.reports.gallery_courses import CORRECTED, PUBLISHED, Courses, simulate_courses
+from pipeline.reports.gallery_courses import CORRECTED, PUBLISHED, Courses, simulate_courses, upstream
 from pipeline.reports.gallery_evidence import (
     Evidence,
     Panel,
@@ -74,6 +74,7 @@ def render_twin(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: It
         course_failed=drawn.failed,
         courses=_stories(kind, drawn),
         no_courses="Nothing moves in this twin under the shipped scenarios.",
+        finer=drawn.clock == "hours",
         solvers=[{"name": n, "value": f"{v:.1e}"} for n, v in drawn.solvers.items()],
     )  # fmt: skip
 
@@ -83,7 +84,7 @@ def render_index(twins: Mapping[str, type[Twin]]) -> str:
     wires = [
         {"reader": reader.name, "signal": signal, "source": source, "text": text}
         for reader in twins.values()
-        for signal in reader.reads
+        for signal in (*reader.reads, *reader.links)
         for source, text in [tables.origin(signal, reader, twins)]
         if source
     ]
@@ -193,13 +194,15 @@ def _profiles(evidence: Evidence | None) -> list[dict[str, Any]]:
 
 
 def _course_words(kind: type[Twin], twins: Mapping[str, type[Twin]], courses: Courses) -> str:
-    read = [t for t in twins.values() if t is not kind and set(t.observables) & set(kind.reads)]
-    words = "One invented person under shipped scenarios, with the values used above, by the reference solver."
+    read = upstream(kind, twins)
+    words = "One invented person under shipped scenarios, with the values used above."
+    if courses.clock == "hours":
+        words = "One invented person in a few episodes, with the values used above."
     if PUBLISHED in courses.values:
         words += " Where the lines part, the published model is wrong or lacks a link."
     if read:
         names = ", ".join(t.name.replace("_", " ") for t in read)
-        words += f" The twins that it reads from ({names}) are corrected in both."
+        words += f" The twins that act on it ({names}) are corrected in both."
     return words
 
 

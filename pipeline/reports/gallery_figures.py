@@ -122,7 +122,7 @@ def wiring(name: str, clocks: Mapping[str, str], wires: Sequence[tuple[str, str,
     # Short arrows run inside long ones, so that few cross.
     lanes = sorted(pairs, key=lambda p: (order.index(p[1]) - order.index(p[0]), order.index(p[0])))
     ports = {t: sorted((p for p in pairs if t in p), key=lambda p: (p[1] != t, lanes.index(p))) for t in order}
-    left, width, half = 20, 230, 27
+    left, width, half = 20, 260, 27
     right = left + width
     labels = right + 30 + 26 * len(pairs)
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pipeline.solving.rosenbrock import Field, analyse, between, step
+from pipeline.solving.rosenbrock import Clock, Field, analyse, between, step
 from pipeline.solving.status import Solution, Status
 
 
@@ -61,9 +61,10 @@ def solve_episode(
 
     `field(t, state, (constants, inputs))` and `jump(state, (constants, inputs))`, which says what happens at the
     start of a segment. `hold(t, step, state, (constants, inputs))` gives further inputs that are fixed for a step:
-    the side of a kink that it is solved on. `steps` must be enough (`count_steps`); whoever needs more ends with `Status.MAX_STEPS`.
+    the side of a kink that it is solved on. `steps` must be enough (`count_steps`); whoever needs more ends with
+    `Status.MAX_STEPS`.
     """
-    leaves, tree = jax.tree_util.tree_flatten(start)
+    tree = jax.tree.structure(start)
     scales = [float(s) for s in jax.tree.leaves(scale)]
     bounds = timeline.bounds
 
@@ -78,9 +79,9 @@ def solve_episode(
 
     first = {name: values[0] for name, values in timeline.inputs.items()}
     first |= hold(bounds[0], pace.first, start, (constants, first))
-    structure = analyse(rates_in(first), pack(start))
+    structure = analyse(rates_in(first), pack(start), bounds[0])
 
-    def advance(carry: Any, _: None) -> Any:
+    def advance(carry: Any, number: Any) -> Any:
         z, t, h, segment, worst = carry
         now = jnp.sum(bounds[1:-1] <= t)
         is_new = now > segment
@@ -90,17 +91,19 @@ def solve_episode(
         wish = jnp.where(is_new, pace.first, jnp.minimum(h * pace.growth, pace.largest))
         after, length = _advance(t, wish, bounds[now + 1], jnp)
         u |= hold(t, length, unpack(z), (constants, u))
-        done, error = step(rates_in(u), structure, z, t, length)
+        clock, one = Clock(t, after, jnp.ones_like(t)), jnp.where(number >= 0, 1.0, 2.0)
+        done, error = step(rates_in(u), structure, z, clock, length, one)
         return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)
 
     begin = (pack(start), bounds[0], jnp.asarray(pace.first), jnp.asarray(-1), jnp.zeros(()))
-    (_, end, _, _, error), (path, nodes, lengths, segments) = jax.lax.scan(advance, begin, None, length=steps)
+    (_, end, _, _, error), (path, nodes, lengths, segments) = jax.lax.scan(advance, begin, jnp.arange(steps))
     place = _steps_that_hold(times, nodes)
     length = lengths[place]
     share = jnp.where(length > 0.0, (times - nodes[place]) / jnp.where(length > 0.0, length, 1.0), 0.0)
     states = unpack(between(jax.tree.map(lambda v: v[place], path), share))
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
-    status = jnp.where(end < bounds[-1], int(Status.MAX_STEPS), jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE)))
+    ended = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
+    status = jnp.where(end < bounds[-1], int(Status.MAX_STEPS), ended)
     ok = status == int(Status.OK)
     states = jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states)
     held = {name: values[segments[place]] for name, values in timeline.inputs.items()}

@@ -116,7 +116,8 @@ def solve_episode_reference(
         )
         last = jax.tree.map(lambda v: v[-1], solution.ys)
         read = jax.tree.map(lambda v: jnp.where(there, v[:-1], 0.0), solution.ys)
-        return last, (read, {n: jnp.where(there, v, 0.0) for n, v in u.items()}, solution.result != diffrax.RESULTS.successful)
+        holds = {name: jnp.where(there, v, 0.0) for name, v in u.items()}
+        return last, (read, holds, solution.result != diffrax.RESULTS.successful)
 
     z = jax.tree.map(lambda v, s: v / s, start, scale)
     segments = (timeline.bounds[:-1], timeline.bounds[1:], timeline.inputs)
@@ -128,7 +129,8 @@ def solve_episode_reference(
     failed = jnp.where(jnp.any(gave_up), int(Status.MAX_STEPS), int(Status.NOT_FINITE))
     status = jnp.where(finite & ~jnp.any(gave_up), int(Status.OK), failed)
     ok = status == int(Status.OK)
-    return Solution(jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states), jnp.asarray(rtol, dtype=float), status), held
+    states = jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states)
+    return Solution(states, jnp.asarray(rtol, dtype=float), status), held
 
 
 def _method(rtol: float) -> tuple[Any, Any]:

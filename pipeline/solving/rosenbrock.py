@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from pipeline.solving.sparsity import Matrix, Pattern, dependencies, factor, find_pattern, solve
 
 Field = Callable[[Any, Any, Any], Any]          # field(t, state, arguments) -> state's rate
-Rates = Callable[[list[Any], Any], list[Any]]   # the same over scaled leaves: rates(z, t)
+# The same over scaled leaves: rates(z, clock). The clock is whatever moves on its own: time, states known in advance.
+Rates = Callable[[list[Any], Any], list[Any]]
 SMALL = 1e-2                                    # of a state's scale: below it errors are absolute
 
 
@@ -24,7 +25,15 @@ class Structure(NamedTuple):
     """What is known of a vector field before any number is."""
 
     pattern: Pattern
-    timed: bool          # whether it depends on time itself
+    timed: bool          # whether it depends on the clock
+
+
+class Clock(NamedTuple):
+    """The clock over one step."""
+
+    start: Any
+    end: Any
+    rate: Any            # at the start
 
 
 class Step(NamedTuple):
@@ -36,32 +45,38 @@ class Step(NamedTuple):
     rise_after: list[Any]
 
 
-def analyse(rates: Rates, z: list[Any], *, sparse: bool = True) -> Structure:
+def analyse(rates: Rates, z: list[Any], clock: Any, *, sparse: bool = True) -> Structure:
     """The structure of `rates`, found by tracing; `sparse=False` treats the Jacobian as full."""
-    depends = dependencies(lambda t, *y: rates(list(y), t), 0.0, *z)
-    full = None if sparse else frozenset(range(len(z)))
-    return Structure(find_pattern([full or frozenset(i - 1 for i in d if i > 0) for d in depends]), any(0 in d for d in depends))
+    size = len(z)
+    hands, form = jax.tree_util.tree_flatten(clock)
+    depends = dependencies(lambda *v: rates(list(v[:size]), jax.tree_util.tree_unflatten(form, v[size:])), *z, *hands)
+    full = None if sparse else frozenset(range(size))
+    pattern = find_pattern([full or frozenset(i for i in d if i < size) for d in depends])
+    return Structure(pattern, any(i >= size for d in depends for i in d))
 
 
-def step(rates: Rates, structure: Structure, z: list[Any], t: Any, h: Any) -> tuple[Step, Any]:
-    """One step of length `h` (zero is allowed and changes nothing), and its error relative to value or scale."""
+def step(rates: Rates, structure: Structure, z: list[Any], clock: Clock, h: Any, one: Any) -> tuple[Step, Any]:
+    """One step of length `h` (zero is allowed and changes nothing), and its error relative to value or scale.
+
+    `one` is 1.0, but not known to be when compiling (see `_keep`).
+    """
     pattern = structure.pattern
-    f1, push = jax.linearize(rates, z, jnp.asarray(t, dtype=float))
-    zeros = [jnp.zeros_like(v) for v in z]
-    f1, lu = _keep((f1, factor(_shifted_jacobian(push, pattern, z, h), pattern)))
+    f1, push = jax.linearize(rates, z, clock.start)
+    still = jax.tree.map(jnp.zeros_like, clock.start)
+    f1, lu = _keep(f1, one), factor(_shifted_jacobian(lambda v: push(v, still), pattern, z, h), pattern)
     rise = [h * a for a in f1]
     first = second = rise
-    if structure.timed:       # stages see how the field moves with time
-        drift = [h * h * d for d in push(zeros, jnp.ones_like(jnp.asarray(t, dtype=float)))]
+    if structure.timed:       # stages see how the field moves with the clock
+        drift = [h * h * d for d in push([jnp.zeros_like(v) for v in z], clock.rate)]
         first = [a + 0.5 * d for a, d in zip(rise, drift, strict=True)]
         second = [a + 1.5 * d for a, d in zip(rise, drift, strict=True)]
-    k1 = _keep(solve(lu, pattern, first))
-    k2 = _keep(solve(lu, pattern, [a + 4.0 * b for a, b in zip(second, k1, strict=True)]))
-    f3 = rates([a + 2.0 * b for a, b in zip(z, k1, strict=True)], t + h)
-    k3 = _keep(solve(lu, pattern, [h * a + b - c for a, b, c in zip(f3, k1, k2, strict=True)]))
-    f4 = rates([a + 2.0 * b + c for a, b, c in zip(z, k1, k3, strict=True)], t + h)
+    k1 = solve(lu, pattern, first)
+    k2 = solve(lu, pattern, [a + 4.0 * b for a, b in zip(second, k1, strict=True)])
+    f3 = _keep(rates([a + 2.0 * b for a, b in zip(z, k1, strict=True)], clock.end), one)
+    k3 = solve(lu, pattern, [h * a + b - c for a, b, c in zip(f3, k1, k2, strict=True)])
+    f4 = _keep(rates([a + 2.0 * b + c for a, b, c in zip(z, k1, k3, strict=True)], clock.end), one)
     known = [b - c - 8.0 / 3.0 * d for b, c, d in zip(k1, k2, k3, strict=True)]
-    k4 = _keep(solve(lu, pattern, [h * a + b for a, b in zip(f4, known, strict=True)]))
+    k4 = solve(lu, pattern, [h * a + b for a, b in zip(f4, known, strict=True)])
     new = [a + 2.0 * b + c + d for a, b, c, d in zip(z, k1, k3, k4, strict=True)]
     # The last stage's own equation gives the rate at the new value to second order in k4, without another call.
     rise_after = [2.0 * d - b for d, b in zip(k4, known, strict=True)]
@@ -72,9 +87,13 @@ def step(rates: Rates, structure: Structure, z: list[Any], t: Any, h: Any) -> tu
     return Step(z, rise, new, rise_after), error
 
 
-def _keep(values: Any) -> Any:
-    """`values`, computed once: without this XLA repeats what leads to them in each place where they are used."""
-    return jax.lax.optimization_barrier(values)
+def _keep(values: list[Any], one: Any) -> list[Any]:
+    """`values`, computed once.
+
+    XLA repeats cheap arithmetic in every place that uses its result, which multiplies along a chain of stages; a
+    division it does not repeat. `one` is 1.0, but not known to be when compiling.
+    """
+    return [v / one for v in values]
 
 
 def between(ends: Step, share: Any) -> list[Any]:
@@ -90,9 +109,8 @@ def between(ends: Step, share: Any) -> list[Any]:
 def _shifted_jacobian(push: Callable[..., list[Any]], pattern: Pattern, z: list[Any], h: Any) -> Matrix:
     """2 I - h J, a directional derivative for each colour of columns."""
     matrix: Matrix = {}
-    still = jnp.zeros(())
     for colour in pattern.colours:
-        column = push([jnp.full_like(v, 1.0 if j in colour else 0.0) for j, v in enumerate(z)], still)
+        column = push([jnp.full_like(v, 1.0 if j in colour else 0.0) for j, v in enumerate(z)])
         for j in colour:
             for i, row in enumerate(pattern.nonzero):
                 if j in row:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from pipeline.solving.grid import Grid, Segment
-from pipeline.solving.rosenbrock import Field, Step, analyse, between, step
+from pipeline.solving.rosenbrock import Clock, Field, Step, analyse, between, step
 from pipeline.solving.status import Solution, Status
 
 # solved(t, start, arguments): the state `t` after `start`, None where it is not known in closed form
@@ -61,45 +61,63 @@ def _solve_segment(
     """Leaves at the end, leaves at the saved times, and the largest error estimate."""
     start = jax.tree_util.tree_unflatten(tree, leaves)
 
-    def exact(since: Any) -> list[Any]:
+    def known(since: Any) -> list[Any]:
+        """Leaves in closed form, None for the others."""
         if solved is None:
             return [None] * len(leaves)
         return jax.tree.leaves(solved(since, start, argument), is_leaf=lambda v: v is None)
 
-    free = [i for i, known in enumerate(exact(0.0)) if known is None]
+    free = [i for i, value in enumerate(known(0.0)) if value is None]
 
-    def complete(z: list[Any], since: Any) -> list[Any]:
-        every = exact(since)
+    def complete(z: list[Any], exact: list[Any]) -> list[Any]:
+        every = list(exact)
         for i, v in zip(free, z, strict=True):
             every[i] = v * scales[i]
         return every
 
-    def rates(z: list[Any], since: Any) -> list[Any]:
-        state = jax.tree_util.tree_unflatten(tree, complete(z, since))
+    def rates(z: list[Any], clock: tuple[Any, list[Any]]) -> list[Any]:
+        since, exact = clock
+        state = jax.tree_util.tree_unflatten(tree, complete(z, exact))
         rate = jax.tree.leaves(field(segment.start + since, state, argument))
         return [rate[i] / scales[i] for i in free]
 
+    def hands(since: Any) -> Any:
+        return since, known(since)
+
     z = [leaves[i] / scales[i] for i in free]
-    structure = analyse(rates, z, sparse=sparse)
+    structure = analyse(rates, z, hands(jnp.zeros(())), sparse=sparse)
     steps = jnp.asarray(segment.steps)
+    nodes = jnp.append(0.0, jnp.cumsum(steps))
+    clock, moving = jax.vmap(lambda t: jax.jvp(hands, (t,), (jnp.ones_like(t),)))(nodes)
+    before, after, rate = (
+        jax.tree.map(lambda v, s=part: v[s], hand)
+        for hand, part in ((clock, slice(-1)), (clock, slice(1, None)), (moving, slice(-1)))
+    )
 
     def advance(carry: Any, at: Any) -> Any:
         z, worst = carry
-        done, error = step(rates, structure, z, *at)
+        number, clock, h = at
+        done, error = step(rates, structure, z, clock, h, jnp.where(number >= 0, 1.0, 2.0))
         return (done.after, jnp.maximum(worst, error)), (z, done.rise_before)
 
-    (z, worst), nodes = jax.lax.scan(advance, (z, jnp.zeros(())), (jnp.cumsum(steps) - steps, steps))
-    length = segment.end - segment.start
-    last = (z, [steps[-1] * r for r in rates(z, length)])
-    read = jax.vmap(complete)(_read(nodes, last, segment, steps), jnp.asarray(segment.saved) - segment.start)
-    return complete(z, segment.end - segment.start), read, worst
+    along = (jnp.arange(len(steps)), Clock(before, after, rate), steps)
+    (z, worst), path = jax.lax.scan(advance, (z, jnp.zeros(())), along)
+    end = jax.tree.map(lambda v: v[-1], clock)
+    last = (z, [steps[-1] * r for r in rates(z, end)])
+    exact = jax.vmap(known)(jnp.asarray(segment.saved) - segment.start)
+    return complete(z, end[1]), complete(_read(path, last, segment, steps), exact), worst
 
 
 def _read(nodes: Any, last: Any, segment: Segment, steps: Any) -> list[Any]:
     """States at the saved times, from values and rises at the start of every step and at the end of the last."""
     place, share = jnp.asarray(segment.place, dtype=int), jnp.asarray(segment.share)
-    values, rises = ([jnp.append(v, end) for v, end in zip(*both, strict=True)] for both in zip(nodes, last, strict=True))
-    stretch = jnp.append(steps[:-1] / steps[1:], 1.0)          # a rise belongs to the step after; here to the one before
-    after = [rise[1:] * stretch for rise in rises]
-    ends = Step([v[place] for v in values], [r[place] for r in rises], [v[place + 1] for v in values], [r[place] for r in after])
+    values = [jnp.append(v, end) for v, end in zip(nodes[0], last[0], strict=True)]
+    rises = [jnp.append(r, end) for r, end in zip(nodes[1], last[1], strict=True)]
+    stretch = jnp.append(steps[:-1] / steps[1:], 1.0)      # a rise belongs to the step after; here to the one before
+    ends = Step(
+        before=[v[place] for v in values],
+        rise_before=[r[place] for r in rises],
+        after=[v[place + 1] for v in values],
+        rise_after=[(r[1:] * stretch)[place] for r in rises],
+    )
     return between(ends, share)

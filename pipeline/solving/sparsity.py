@@ -81,16 +81,19 @@ Matrix = dict[tuple[int, int], Any]
 
 
 def factor(matrix: Matrix, pattern: Pattern) -> Matrix:
-    """LU factors over separate arrays, in the pattern's pivot order; diagonal holds reciprocals of the pivots."""
+    """LU factors over separate arrays, in the pattern's pivot order.
+
+    Rows are divided by their pivots, not multiplied by reciprocals: XLA computes a division once and repeats a product
+    wherever it is used.
+    """
     lu = dict(matrix)
     done: set[int] = set()
     for pivot in pattern.order:
         done.add(pivot)
-        lu[pivot, pivot] = 1.0 / lu[pivot, pivot]
         for i in range(len(pattern.rows)):
             if i in done or (i, pivot) not in lu:
                 continue
-            lu[i, pivot] = lu[i, pivot] * lu[pivot, pivot]
+            lu[i, pivot] = lu[i, pivot] / lu[pivot, pivot]
             for j in pattern.rows[pivot]:
                 if j not in done:
                     product = lu[i, pivot] * lu[pivot, j]
@@ -109,5 +112,5 @@ def solve(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
         for j in pattern.order[n + 1 :]:
             if (i, j) in lu:
                 x[i] = x[i] - lu[i, j] * x[j]
-        x[i] = x[i] * lu[i, i]
+        x[i] = x[i] / lu[i, i]
     return x

@@ -187,7 +187,8 @@ class Alcohol(EpisodeTwin):
         It does where the liquid is stronger, or would become so within the step if it did not.
         """
         rates = self.vector_field(t, y, k, {**u, "takes": 0.0})
-        over, later = self._exchange(t, y, k.p, u)[0], self._exchange(t + step, jax.tree.map(lambda v, r: v + step * r, y, rates), k.p, u)[0]
+        ahead = jax.tree.map(lambda v, r: v + step * r, y, rates)
+        over, later = self._exchange(t, y, k.p, u)[0], self._exchange(t + step, ahead, k.p, u)[0]
         return {"takes": (jnp.maximum(over, later) > 0.0).astype(float)}
 
     def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
@@ -198,7 +199,7 @@ class Alcohol(EpisodeTwin):
         emptied = share * y.u * (y.m - y.P) / (y.u + RESIDUAL)                # mg/min
         over, given = self._exchange(t, y, k.p, u)
         taken = u["takes"] * over if "takes" in u else jnp.maximum(0.0, over)
-        I, E = self._fast(emptied, y, p)
+        gut, E = self._fast(emptied, y, p)
         eliminated = p["VmaxADH"] * y.B / (p["KmADH"] + y.B) + p["VmaxCYP2E1"] * y.B / (p["KmCYP2E1"] + y.B)
         bind, release = p["kPEth_bind"], p["kPEth_release"]
         bound = (bind + release) * y.Q
@@ -207,8 +208,8 @@ class Alcohol(EpisodeTwin):
             u=u["flow"] - share * y.u,
             m=u["ethanol"] - emptied,
             P=taken - given,
-            I=jnp.zeros_like(I) if still else emptied - (p["k3"] + p["k4"]) * y.I,
-            B=(p["k3"] * I - LIVER * eliminated) / k.V_B,
+            I=jnp.zeros_like(gut) if still else emptied - (p["k3"] + p["k4"]) * y.I,
+            B=(p["k3"] * gut - LIVER * eliminated) / k.V_B,
             A=eliminated - p["k6"] * y.A,
             E=jnp.zeros_like(E) if still else p["kPEth"] * y.B - (bind + release + p["kPEth_out"]) * y.E + bound,
             Q=release * (E - y.Q),

@@ -169,7 +169,7 @@ class AlcoholMarkers(EpisodeTwin):
         "One vector is published, with a cost that nothing can be compared with; its constants are fixed.",
         "Vasopressin is suppressed by any trace of alcohol: 0.00001 mg/dL halve it, so that one sip acts like a "
         "bottle.",
-        "Exchange with tissue has no rate constant of its own (1 dL of water a minute and dL, whatever the person).",
+        "Exchange with tissue has no rate constant of its own: it is 1 a minute in everybody.",
         "Markers form by saturation constants (30000 mg/dL for ethyl glucuronide) far beyond any real concentration: "
         "only their ratios to the largest rates mean anything.",
         "People differ by volumes alone, and a meal is energy alone.",

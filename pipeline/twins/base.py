@@ -88,7 +88,8 @@ class Twin(ABC):
     def corrects(self, name: str) -> bool:
         """Whether the correction or extension `name` is on; raises `KeyError` for one that the twin does not have."""
         if name not in self.corrections and name not in self.extensions:
-            raise KeyError(f"{self.name} has no correction {name}; it has {', '.join((*self.corrections, *self.extensions))}")
+            there = ", ".join((*self.corrections, *self.extensions))
+            raise KeyError(f"{self.name} has no correction {name}; it has {there}")
         return name in self.active
 
     @abstractmethod
@@ -136,9 +137,9 @@ class ExactTwin(Twin):
     def solution(
         self, times: Any, k: Any, switches: tuple[float, ...], inputs: Sequence[Values], signals: Values
     ) -> dict[str, Any]:
-        """The observables at all `times` (days) of a scenario whose segment i starts at `switches[i]` with `inputs[i]`.
+        """The observables at all `times` (days).
 
-        `signals` are arrays over the same times.
+        Segment i of the scenario starts at `switches[i]` with `inputs[i]`; `signals` are arrays over the same times.
         """
 
 
@@ -156,8 +157,8 @@ class EpisodeTwin(Twin):
     def timeline(self, k: Any, events: Values, start: Any, end: Any) -> Timeline:
         """Segments between `start` and `end` within which the vector field is smooth, and their inputs.
 
-        `events` are arrays (`pipeline.twins.events`); times at which the state itself switches something are found here,
-        so that solvers restart there and gradients flow through them.
+        `events` are arrays (`pipeline.twins.events`); times at which the state itself switches something are found
+        here, so that solvers restart there and gradients flow through them.
         """
 
     def jump(self, y: Any, k: Any, u: Values) -> Any:

@@ -144,7 +144,8 @@ class BloodPressure(ExactTwin):
     }
     equations = (
         (r"S = S_0 + c_S \, a_0 \, (t - t_0) - d_S \, w(t) + \Delta_S(t) + \text{weight}_S \, \Delta W",
-         "Systolic pressure (mmHg) at age t (years), from that measured at t0. The last two terms are extensions."),
+         "Systolic pressure (mmHg) at age t (years), from that measured at t0. The last two terms are extensions; "
+         "the change of weight counts up to 10 kg."),
         (r"D = D_0 + c_D \left( b_0 (t - t_0) - \frac{b_1}{2} (t^2 - t_0^2) \right) - d_D \, w(t) + \Delta_D(t) + "
          r"\text{weight}_D \, \Delta W",
          "Diastolic pressure, which falls late in life: ageing alone peaks at age b0/b1, 51 years."),
@@ -166,8 +167,8 @@ class BloodPressure(ExactTwin):
     failures = (
         "The published chain has no way from weight, salt, alcohol or activity to pressure. The extensions here are "
         "averages of trials or cohorts, added up; no trial has shown that they add up.",
-        "The straight lines are used beyond the trials: weight changes of more than 10 kg (trials lost 5 on average) "
-        "and drinking above 50 g/d. Losing weight and becoming active share effects that are counted twice.",
+        "The straight lines are used beyond the trials: weight changes up to 10 kg, where it stops (trials lost 5 on "
+        "average), and drinking above 50 g/d. Losing weight and becoming active share effects that are counted twice.",
         "Below 30 and above 84 years the age curves are extrapolated; diastolic pressure can become too small in very "
         "old age.",
         "The source table is noisy: group 4 falls from 167.6 to 165.4 mmHg between 75 and 80, group 3 between 30 and "

@@ -176,8 +176,9 @@ class BodyComposition(DynamicTwin):
         L_F = at_start - FORBES * jnp.log(F0)
         sodium = 3220.0 if self.corrects("sodium") else 3.22
         return Baseline(
-            height, F0, G0, E0, L0, L_F, RMR, EI0, CI0, CI0 / G0**2, K, PAL, weight, c0, kcal, delta, sodium, published, p
-        )
+            height, F0, G0, E0, L0, L_F, RMR, EI0, CI0, CI0 / G0**2, K, PAL, weight, c0, kcal, delta, sodium, published,
+            p,
+        )  # fmt: skip
 
     def initial(self, k: Baseline) -> State:
         """The balanced state, in which every rate is zero; the published start is not balanced."""
@@ -191,7 +192,7 @@ class BodyComposition(DynamicTwin):
         fraction, _, S, R = self._balance(y, k, u)
         return State(
             G=S / k.p["rho_G"],
-            E=(XI_NA * (self._fluid(CI, k) - y.E)) / k.sodium if self.corrects("fluid") else jnp.zeros_like(y.E),
+            E=XI_NA * (self._fluid(CI, k) - y.E) / k.sodium if self.corrects("fluid") else jnp.zeros_like(y.E),
             F=(1.0 - fraction) * R / k.p["rho_F"],
             A=(k.p["beta_AT"] * (EI - k.EI0) - y.A) / TAU_AT,
         )
@@ -207,7 +208,7 @@ class BodyComposition(DynamicTwin):
         return State(
             G=G * (start.G + G * gone) / (G + start.G * gone),
             E=E + (start.E - E) * jnp.exp(-XI_NA / k.sodium * t),
-            F=None,
+            F=None,      # type: ignore[arg-type]    # None: not known in closed form
             A=A + (start.A - A) * jnp.exp(-t / TAU_AT),
         )
 
@@ -249,7 +250,7 @@ class BodyComposition(DynamicTwin):
         return {**u, "energy_intake_J_d": EI}
 
     def _intake_towards(self, weight: Any, k: Baseline, u: Values) -> Any:
-        """Constant intake (J/d) at which weight moves from its start to `weight` in `weight_target_days`; 0: stays there.
+        """Constant intake (J/d) at which weight goes from its start to `weight` in `weight_target_days`; 0: stays.
 
         Where it stays follows from the balance exactly; the way there from the balance linearised at the start,
         so that it is met to a few tenths of a per cent of weight.

@@ -94,8 +94,8 @@ class Meal(EpisodeTwin):
         "no_gate": "insulin action follows insulin, within limits, instead of only while the stomach holds food",
         "one_limit": ONE_LIMIT,
         "glucose_rule": "secretion is the person's own, instead of 0.3 above a body mass index of 29.5",
-        "physiological_limits": "endogenous production is not negative, and falling glucose does not take back "
-        "insulin (Dalla Man 2007)",
+        "physiological_limits": "endogenous production and what the liver extracts of insulin are not negative, and "
+        "falling glucose does not take back insulin (Dalla Man 2007)",
     }
     equations = (
         (r"Q_1 = 250 \, \text{kcal} \cdot e^{-k_{\text{gri}} t}, \quad \frac{dQ_2}{dt} = k_{\text{gri}} Q_1 - k_e "
@@ -203,11 +203,12 @@ class Meal(EpisodeTwin):
         if self.corrects("secretion_floor"):
             signal = jnp.maximum(signal, -C.Sb)
         spurt = C.K / C.VG * (jnp.maximum(rise, 0.0) if self.corrects("physiological_limits") else rise)
+        cleared = jnp.maximum(liver_loss(S), 0.0) if self.corrects("physiological_limits") else liver_loss(S)
         gate = 1.0 if self.corrects("no_gate") else Q1 / (Q1 + 0.01)
         return State(
             Gp=rise,
             Gt=C.k1 * y.Gp - C.k2 * y.Gt - (muscle + liver + fat),
-            Il=S + C.m2 * y.Ip - (C.m1 + liver_loss(S)) * y.Il,
+            Il=S + C.m2 * y.Ip - (C.m1 + cleared) * y.Il,
             Ip=C.m1 * y.Il - (C.m2 + C.m4) * y.Ip,
             Q2=C.kgri * Q1 - out,
             Qg=out - C.kabs * y.Qg,

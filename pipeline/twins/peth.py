@@ -55,8 +55,8 @@ class Peth(ExactTwin):
     hears = ("alcohol_factor",)
     parameters = (
         *Alcohol.parameters,
-        Parameter("share", "1", 0.5, 0.0, "homologue 16:0/18:1 over all PEth: the factor of figure 7 of Podéus 2024, unexplained"),
-        Parameter("occasion_g", "g", 40.0, 0.4, "assumed: alcohol on a drinking day, more only if that is the daily mean"),
+        Parameter("share", "1", 0.5, 0.0, "PEth 16:0/18:1 over all: factor of figure 7 of Podéus 2024, unexplained"),
+        Parameter("occasion_g", "g", 40.0, 0.4, "assumed: alcohol on a drinking day; more if that is the daily mean"),
     )
     accepted = Alcohol.accepted
     observables: ClassVar[Mapping[str, Observable]] = {

@@ -84,7 +84,8 @@ def flows(events: Values, t: Any) -> tuple[Any, Any, Any]:
     begin = events["drink_start_min"]
     on = (begin <= t[..., None]) & (t[..., None] < begin + events["drink_minutes"])
     flow = jnp.where(on, events["drink_volume_l"] / events["drink_minutes"], 0.0)
-    return flow.sum(-1), (flow * events["drink_kcal_per_l"]).sum(-1), (flow * events["drink_abv_percent"] / 100.0).sum(-1)
+    energy, alcohol = flow * events["drink_kcal_per_l"], flow * events["drink_abv_percent"] / 100.0
+    return flow.sum(-1), energy.sum(-1), alcohol.sum(-1)
 
 
 class Emptying(NamedTuple):

@@ -41,7 +41,8 @@ def random_events(number, seed):
             {"start_min": float(rng.uniform(0.0, 600.0)), "kcal": float(rng.uniform(50.0, 1200.0))}
             for _ in range(rng.integers(0, 3))
         ]
-        return Events.model_validate({"drinks": drinks, "meals": meals, "urinations_min": [float(rng.uniform(0.0, 700.0))]})
+        toilet = [float(rng.uniform(0.0, 700.0))]
+        return Events.model_validate({"drinks": drinks, "meals": meals, "urinations_min": toilet})
 
     return event_arrays([one() for _ in range(number)])
 
@@ -64,21 +65,26 @@ def crowd():
                 jax.vmap(lambda w, q, e: simulate_episode(twin, w, q, e, TIMES, method="batch", steps=steps))
             )
             result = solve(people, p, events)
-            made[name] = SimpleNamespace(twin=twin, people=people, events=events, p=p, solve=solve, result=result, steps=steps)
+            made[name] = SimpleNamespace(
+                twin=twin, people=people, events=events, p=p, solve=solve, result=result, steps=steps
+            )
         return made[name]
 
     return of
 
 
 @EVERY
-def test_random_people_have_finite_values_that_are_not_negative(crowd, name):
+def test_random_people_have_finite_values_that_are_negative_only_where_flagged(crowd, name):
+    """Two large meals at once are beyond the meal twin: it says so."""
     found = crowd(name).result
     assert (np.asarray(found.status[name]) == Status.OK).all()
+    doubted = np.any([np.asarray(raised) for raised in found.flags.values()], axis=0)
+    assert doubted.mean() < 0.5
     for observable, values in found.values.items():
         assert np.isfinite(values).all(), observable
-        size = max(1e-12, float(np.max(np.abs(values))))
+        believed = np.asarray(values)[~doubted]
         if "uptake" not in observable:
-            assert np.min(values) > -1e-3 * size, observable
+            assert np.min(believed) > -1e-3 * np.max(np.abs(believed), initial=1e-12), observable
 
 
 @EVERY
@@ -101,8 +107,8 @@ def test_empty_slots_change_nothing(name):
     fill = event_arrays([Events()])
     longer = {n: np.concatenate([v, fill[n], fill[n]], axis=1) for n, v in events.items()}
     both = [
-        simulate_episode(twin, as_floats(MAN), twin.defaults(), {n: v[0] for n, v in e.items()}, TIMES, method="batch", steps=160)
-        for e in (events, longer)
+        simulate_episode(twin, as_floats(MAN), twin.defaults(), one, TIMES, method="batch", steps=160)
+        for one in ({n: v[0] for n, v in e.items()} for e in (events, longer))
     ]
     for observable in twin.observables:
         np.testing.assert_allclose(both[0].values[observable], both[1].values[observable], rtol=1e-9, atol=1e-12)
@@ -129,9 +135,9 @@ def test_missing_value_is_said_and_nan_for_that_person_only(crowd, name):
     found = c.solve(people, c.p, c.events)
     assert int(found.status[name][3]) == Status.MISSING_INPUT
     for observable, values in found.values.items():
-        values = np.asarray(values)
+        values, before = np.asarray(values), np.asarray(c.result.values[observable])
         assert np.isnan(values[3]).all()
-        np.testing.assert_array_equal(np.delete(values, 3, axis=0), np.delete(np.asarray(c.result.values[observable]), 3, axis=0))
+        np.testing.assert_array_equal(np.delete(values, 3, axis=0), np.delete(before, 3, axis=0))
 
 
 @EVERY
@@ -152,7 +158,9 @@ def test_batch_and_reference_agree(name):
     p = repeated(twin, 1)
     steps = episode_steps(twin, {n: v[None] for n, v in as_floats(MAN).items()}, p, events, TIMES[-1])
     runs = {
-        method: jax.jit(lambda q, m=method: simulate_episode(twin, as_floats(MAN), q, one, TIMES, method=m, steps=steps))
+        method: jax.jit(
+            lambda q, m=method: simulate_episode(twin, as_floats(MAN), q, one, TIMES, method=m, steps=steps)
+        )
         for method in ("batch", "reference")
     }
     batch, reference = (run(twin.defaults()) for run in runs.values())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.solving import Status, make_grid
-from pipeline.twins import INPUTS, TWINS, YEARS, DynamicTwin, ExactTwin, System, build_twins, simulate
+from pipeline.twins import INPUTS, TWINS, YEARS, DynamicTwin, System, build_twins, simulate
 from tests.twins.people import MAN, YEAR, as_floats, changed, many
 
 NUMBER = 300

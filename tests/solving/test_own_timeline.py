@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.solving import Pace, Status, Timeline, count_steps, solve_episode, solve_episode_reference
 
-PACE = Pace(first=0.01, growth=1.3, largest=0.05)
+PACE = Pace(first=0.01, growth=1.3, largest=0.02)
 TIMES = np.array([0.0, 0.2, 0.7, 1.0, 1.6, 2.0])
 
 
@@ -36,7 +36,7 @@ def exact(t, k, switch):
     return np.where(t <= switch, filled, (filled + 0.5) * np.exp(-k * (t - switch)))
 
 
-def batch(k, switch, steps=64):
+def batch(k, switch, steps=144):
     start = {"x": jnp.zeros(())}
     return solve_episode(
         field, jump, no_hold, start, k, timeline(switch), jnp.asarray(TIMES), {"x": 1.0}, PACE, steps

@@ -115,7 +115,7 @@ def test_jacobian_by_colours_equals_the_full_one():
     assert len(pattern.colours) < 5
     _, push = jax.linearize(rates, point)
     ours = _shifted_jacobian(push, pattern, point, 7.0)
-    full = 7.0 * np.eye(5) - np.array(jax.jacfwd(lambda y: jnp.stack(rates(list(y))))(jnp.stack(point)))
+    full = 2.0 * np.eye(5) - 7.0 * np.array(jax.jacfwd(lambda y: jnp.stack(rates(list(y))))(jnp.stack(point)))
     for i in range(5):
         for j in range(5):
             assert float(ours.get((i, j), 0.0)) == pytest.approx(full[i, j], rel=1e-12, abs=1e-14)
