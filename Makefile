@@ -29,7 +29,7 @@ TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py units.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow lint ui bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ test: $(READY)  ## run the fast tests
 test-slow: $(READY)  ## run the slow tests
 	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile
 
+references: $(READY)  ## table of the largest difference to every independent reference solution
+	$(PYTHON) -m pytest -m reference
+
 lint: $(READY)  ## style, types
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
@@ -59,9 +62,15 @@ lint: $(READY)  ## style, types
 ui: $(READY)  ## MLflow UI on the runs, at http://127.0.0.1:5000 (choose "Training runs")
 	$(PYTHON) -m mlflow server --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
 
+gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
+	$(PYTHON) -m stages.gallery
+
+calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about half an hour)
+	$(PYTHON) -m stages.calibrate
+
 bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/README.md
 	$(PYTHON) -m pip install --quiet "sund>=2.9"
-	$(PYTHON) -m benchmarks.liver_fat
+	$(PYTHON) -m benchmarks.twins --write
 
 clean:  ## remove the outputs of the study
 	rm -rf $(OUT)

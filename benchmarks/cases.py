@@ -36,6 +36,7 @@ class Case(NamedTuple):
     sund: Callable[[People], InSund]
     exact: Literal["diffrax", "sund"] = "diffrax"      # whose tight solution errors are against
     of_value: bool = False       # errors relative to each value, not to the largest of the course
+    in_sund: int = 200           # people that sund solves
     counts: Callable[[dict[str, Any]], Any] | None = None      # which output times count, of the exact solution
 
 
@@ -95,10 +96,10 @@ PUBLISHED_P = {twin.name: twin.defaults() for twin in PUBLISHED.twins}
 
 
 def metabolic_people(number: int) -> People:
-    """Weight change from every start between lean and obese."""
+    """Gain from every start between lean and obese; fat loss runs into the published switch of secretion."""
     r, person = adults(number, (20.0, 34.0))
     same = {"carbohydrate_fraction": np.full(number, 0.4)}
-    return {"person": person | same, "change": {"energy_change_kcal_d": r.uniform(-250, 450, number)}}
+    return {"person": person | same, "change": {"energy_change_kcal_d": r.uniform(0, 450, number)}}
 
 
 def metabolic(x: Any, method: Method) -> dict[str, Any]:
@@ -213,7 +214,7 @@ def meal_of(x: People, method: Method) -> Callable[[Any], dict[str, Any]]:
 
 def _liver_case(name: str, target: float, system: System) -> Case:
     return Case(
-        name, 1e-4, target, 2000, liver_people, lambda _, method: lambda x: liver(system, x, method),
+        name, 1e-4, target, 1000, liver_people, lambda _, method: lambda x: liver(system, x, method),
         lambda x: sund_people.body_liver(x, System(BODY_LIVER), BODY_LIVER_P, YEARS.times), of_value=True,
     )  # fmt: skip
 
@@ -228,13 +229,15 @@ CASES = {
     ),
     "alcohol": Case(
         "alcohol, 24 hours, 1,441 outputs", 2e-3, 15.0, 100, drinkers, alcohol_of,
-        lambda x: sund_people.alcohol(x, DAY),
+        lambda x: sund_people.alcohol(x, DAY), exact="sund",
     ),
     "peth": Case(
         "PEth, 90 days of drinking, 91 outputs", 5e-3, 100.0, 1000, habits, lambda _, method: peth,
         lambda x: sund_people.peth(x, PETH, PETH_P), exact="sund", of_value=True,
+        in_sund=10,
     ),
     "meal": Case(
         "a meal, 5 hours, 61 outputs", 1e-3, 4.0, 500, eaters, meal_of, lambda x: sund_people.meal(x, AFTER),
+        exact="sund",
     ),
 }  # fmt: skip

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
-from benchmarks.cases import Case, Method, People
+from benchmarks.cases import Case, People
 from benchmarks.sund_people import InSund
 
 Outputs = dict[str, np.ndarray]
@@ -162,6 +162,3 @@ def largest_error(case: Case, found: Outputs, exact: Outputs) -> float:
 
 def _by_person(values: dict[str, Any], number: int) -> np.ndarray:
     return np.stack([np.broadcast_to(np.asarray(v, dtype=float), number) for v in values.values()], axis=1)
-
-
-__all__ = ["Case", "Measured", "Method", "exact_solution", "fresh_cache", "largest_error", "run_ours", "run_sund"]

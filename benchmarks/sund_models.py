@@ -219,11 +219,12 @@ def _fat_cell() -> dict[str, str]:
 
 MINUTES = GLUCOSE_INSULIN | _fat_cell()
 PERSON = {"eaten": 78_000.0, "beta": 1.0}
+CONSTANTS = {n: v for n, v in C._asdict().items() if n not in ("ke1", "ke2")}      # excretion never acts, as published
 MEAL = model_text(
     "TvillingMeal",
     "m",
     MINUTES,
-    C._asdict() | PERSON | {"BW": 75.0, "Xf": 1.0, "Xl": 1.0},
+    CONSTANTS | PERSON | {"BW": 75.0, "Xf": 1.0, "Xl": 1.0},
     VARIABLES=FACTORS + FLOWS,
     FEATURES="meal_glucose_mg_dl = G\nmeal_insulin_pmol_l = Insulin",
 )
@@ -232,7 +233,7 @@ METABOLIC = model_text(
     "TvillingMetabolic",
     "d",
     BODY | {s: f"1440*({rate})" for s, rate in MINUTES.items()} | {"Y2": "-alpha*Y2 - 1440*alpha*Sb"},
-    C._asdict() | PERSON | unset("F0 L0 ECF K0 kG CI EI EI0 height"),
+    CONSTANTS | PERSON | unset("F0 L0 ECF K0 kG CI EI EI0 height"),
     VARIABLES=BALANCE + FACTORS + FLOWS,
     EVENTS=SWITCHES,
     FEATURES="weight_kg = BW\nfasting_glucose_mg_dl = G\nfasting_insulin_pmol_l = Insulin\ndiabetes = beta < 1",

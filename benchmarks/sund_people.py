@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import sund_models
 from pipeline.twins.alcohol import ETHANOL, Alcohol
 from pipeline.twins.base import Values
-from pipeline.twins.glucose_insulin import MG_PER_KCAL, P, FatCell
+from pipeline.twins.glucose_insulin import MG_PER_KCAL, FatCell, P
 from pipeline.twins.meal import Meal
 from pipeline.twins.peth import PURE_G_L, WINE_KCAL_L, WINE_PERCENT
 from pipeline.twins.system import System

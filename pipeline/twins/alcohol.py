@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from pipeline.solving import Pace, Timeline
 from pipeline.twins.base import EpisodeTwin, Observable, Parameter, Scalar, Values
+from pipeline.twins.posteriors import read_posterior
 from pipeline.twins.stomach import Emptying, drinking, flows, liquid_spans, solid_share, stack_meals
 
 PAPER = "Podéus 2024, best fit"
@@ -23,6 +24,7 @@ RESIDUAL = 1e-3        # dL of liquid in an empty stomach
 LIVER = 15.0           # dL
 ETHANOL = 789.1        # mg/dL of pure ethanol per % v/v
 PETH_G_MOL = 703.0
+GROUPS = {"PEth_L", "PEth_H"}      # start values of two groups of the calibration, not of the mechanism
 
 
 class State(NamedTuple):
@@ -72,6 +74,7 @@ class Alcohol(EpisodeTwin):
         Parameter("KmCYP2E1", "mg/dL", 36.880000182977774, 0.0, PAPER),
         Parameter("k_Kcal", "1/min", 0.0065073444391808687, 0.0, PAPER),
     )
+    accepted = tuple({n: v for n, v in draw.items() if n not in GROUPS} for draw in read_posterior("alcohol"))
     observables: ClassVar[Mapping[str, Observable]] = {
         "blood_alcohol_mg_dl": Observable("mg/dL", "blood alcohol"),
         "acetate_mmol_l": Observable("mmol/L", "acetate in plasma"),

@@ -92,8 +92,8 @@ class BloodPressure(ExactTwin):
     """Systolic and diastolic pressure of one person over age, treatment and habits.
 
     `pressure_drugs` are doses of a drug of no named class, `thiazide_dose` and so on those of a class; doses of
-    all drugs add up (Law 2003). The links are straight lines also where nobody tried: the greater the change of
-    weight, or of drinking beyond 50 g/d, the less should be believed. Losing weight and becoming active may share
+    all drugs add up (Law 2003). The link to weight is a straight line up to 10 kg and flat beyond; that to drinking is
+    straight also where nobody tried, beyond 50 g/d. Losing weight and becoming active may share
     a part of their effect; it is counted twice here.
     """
 

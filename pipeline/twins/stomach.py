@@ -117,7 +117,8 @@ def liquid_spans(stretches: Intervals, emptying: Emptying, energies: Any) -> tup
         length = end - begin
         wet = flow > 0.0
         K = jax.tree.map(lambda a, b: jnp.where(wet & ~was_wet, a, b), emptying.start_drink(K), K)
-        u_wet, K_wet = _drink(u, K, emptying, emptying.litre * flow, swallowed, length)
+        # A stretch without drinking takes no steps here: through long ones they would explode, and their slopes with them.
+        u_wet, K_wet = _drink(u, K, emptying, emptying.litre * flow, swallowed, jnp.where(wet, length, 0.0))
         rise = emptying.litre * flow - _rate(0.5 * (jnp.minimum(u, emptying.residual) + emptying.residual), K, emptying)
         opens = jnp.where(wet, jnp.maximum(emptying.residual - u, 0.0) / jnp.where(rise > 0.0, rise, 1.0), 0.0)
         closes = jnp.where(wet, length, _falls_to(u, emptying.residual, K, emptying))
@@ -174,9 +175,11 @@ def _falls_to(u: Any, level: Any, K: Any, emptying: Emptying) -> Any:
     start = jnp.where(above, u, 2.0 * level)
     goal = (start - level + emptying.half * jnp.log(start / level)) / emptying.speed
     # The braked time is convex in t and no larger than t: Newton from t = goal passes the root once, then descends.
-    t = jax.lax.fori_loop(
-        0, 10, lambda _, t: t - (emptying.time(K, t) - goal) / emptying.brake_after(K, t), jax.lax.stop_gradient(goal)
-    )
-    t = jax.lax.stop_gradient(t)      # the root's derivative comes from one more step: implicit function theorem
+
+    def improve(_: Any, t: Any) -> Any:
+        return jax.lax.stop_gradient(t - (emptying.time(K, t) - goal) / emptying.brake_after(K, t))
+
+    t = jax.lax.fori_loop(0, 10, improve, jax.lax.stop_gradient(goal))
+    # The root's derivative comes from one more step: implicit function theorem.
     t = t - (emptying.time(K, t) - goal) / jax.lax.stop_gradient(emptying.brake_after(K, t))
     return jnp.where(above, t, 0.0)
