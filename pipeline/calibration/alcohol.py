@@ -201,8 +201,8 @@ def predict(vectors: Mapping[str, np.ndarray], costs: np.ndarray) -> Predictions
     limit = float(chi2.ppf(0.95, len(rows)))
     summary = {
         "points": len(rows),
-        "chi_square_limit": limit,
-        "best": float(total[best]),
+        "chi_square_limits": {"validation": limit},
+        "best": {"validation": float(total[best])},
         "best_by_set": {f"{study} {observable}": float(v) for (study, observable), v in sets.items()},
         "median": float(np.median(total)),
         "share_below_limit": float(np.mean(total < limit)),

@@ -9,6 +9,7 @@ from pipeline.twins import System, build_twins, simulate
 from pipeline.twins.liver_fat import ACCEPTED, LiverFat
 from tests.twins.people import as_floats, changed, read_rows
 
+pytestmark = pytest.mark.reference
 # Largest relative difference of any state, by tolerance of the solver (thermogenesis: relative to its maximum).
 ACCEPTANCE = {1e-6: 1e-4, 1e-9: 1e-6}
 
@@ -67,7 +68,7 @@ def liver_only():
 
 @pytest.mark.parametrize("rtol", ACCEPTANCE)
 @pytest.mark.parametrize("name", LIVER_ONLY)
-def test_liver_follows_the_reference(liver_only, name, rtol):
+def test_liver_follows_the_reference(liver_only, name, rtol, meets):
     twin, times, run = liver_only
     scenario, expected = LIVER_ONLY[name], read_rows("liver_fat_reference.csv", name)
     p = as_floats(twin.defaults() | ACCEPTED[scenario["theta"]])
@@ -75,8 +76,8 @@ def test_liver_follows_the_reference(liver_only, name, rtol):
     here = np.isin(times, expected["time_d"])
     assert int(result.status["liver_fat"]) == Status.OK
     assert here.sum() == len(expected["time_d"])
-    found = differences({n: np.asarray(v)[here] for n, v in result.values.items()}, expected)
-    assert max(found.values()) < ACCEPTANCE[rtol], found
+    for quantity, found in differences({n: np.asarray(v)[here] for n, v in result.values.items()}, expected).items():
+        meets(f"liver fat, {name}, rtol {rtol:g}", quantity, found, ACCEPTANCE[rtol])
 
 
 def coupled(mode, person, switches, inputs, expected):
@@ -127,11 +128,11 @@ def published_ten_years():
 
 @pytest.mark.parametrize("rtol", ACCEPTANCE)
 @pytest.mark.parametrize("name", ["woman_eats_more", "published_ten_years"])
-def test_body_and_liver_follow_the_reference(request, name, rtol):
+def test_body_and_liver_follow_the_reference(request, name, rtol, meets):
     results, expected = request.getfixturevalue(name)
     assert {int(s) for s in results[rtol].status.values()} == {Status.OK}
-    found = differences(results[rtol].values, expected)
-    assert max(found.values()) < ACCEPTANCE[rtol], found
+    for quantity, found in differences(results[rtol].values, expected).items():
+        meets(f"liver fat, {name}, rtol {rtol:g}", quantity, found, ACCEPTANCE[rtol])
 
 
 def test_reference_reaches_the_published_ends():
