@@ -70,7 +70,7 @@ calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/tw
 
 bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/README.md
 	$(PYTHON) -m pip install --quiet "sund>=2.9"
-	$(PYTHON) -m benchmarks.twins --write
+	$(PYTHON) -m benchmarks.twins --people 1000 10000 --million --write
 
 clean:  ## remove the outputs of the study
 	rm -rf $(OUT)

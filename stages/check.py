@@ -21,9 +21,9 @@ def check_names(study: Study, file: Path) -> None:
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
     from pipeline.models import MODELS
-    from pipeline.twins import TWINS, read_scenarios
+    from pipeline.twins import TWINS, YEARS, read_scenarios
 
-    require(study.twins.names, TWINS, f"{file}: [twins] names")
+    require(study.twins.names, YEARS, f"{file}: [twins] names")
     require(study.models.names, MODELS, f"{file}: [models] names")
     outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")

@@ -38,7 +38,7 @@ def test_a_person_is_written_tidily_with_units(tmp_path):
         ('sex = "female"', 'sex = "f"', "allowed: 'female', 'male'"),
         ("energy_change_kcal_d = 250", "energy_chang = 250", "no input energy_chang; there are"),
         ("energy_change_kcal_d = 250", "energy_change_kcal_d = 25000", "allowed: -5000 to 5000 kcal/d"),
-        ('"liver_fat"', '"liver"', "no twin liver; there are"),
+        ('"liver_fat"', '"liver"', "no twin liver here; there are"),
         ("end_d = 1095", "end_d = -1", "[times] end_d"),
     ],
 )

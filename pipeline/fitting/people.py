@@ -13,7 +13,7 @@ from scipy.stats import norm, qmc
 from pipeline.config import require
 from pipeline.fitting import blood_pressure, body_composition, diet, liver_fat
 from pipeline.fitting.estimate import column
-from pipeline.twins import TWINS
+from pipeline.twins import TWINS, YEARS
 
 FITTERS = (body_composition.fit, diet.fit, liver_fat.fit, blood_pressure.fit)
 KNOWN = ("age_years", "height_cm", "weight_kg")      # taken as they are
@@ -39,7 +39,7 @@ def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str
     every person, so that a person's draws depend on that person's row alone. Parameters of the mechanism are
     drawn with them. A twin that misses something has a status that says what, and NaN.
     """
-    require(twins, TWINS, "[twins] names")
+    require(twins, YEARS, "[twins] names")
     order = [name for name in TWINS if name in twins]
     owner = {name: t for t in reversed(order) for name in TWINS[t].needs}      # the first twin that needs it
     everything = [e for fit in FITTERS for e in fit(table, counts) if e.name in owner]

@@ -84,7 +84,7 @@ def render_index(twins: Mapping[str, type[Twin]]) -> str:
     wires = [
         {"reader": reader.name, "signal": signal, "source": source, "text": text}
         for reader in twins.values()
-        for signal in (*reader.reads, *reader.links)
+        for signal in reader.reads
         for source, text in [tables.origin(signal, reader, twins)]
         if source
     ]

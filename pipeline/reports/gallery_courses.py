@@ -84,11 +84,11 @@ def simulate_courses(kind: type[Twin], twins: Mapping[str, type[Twin]], scenario
 
 def upstream(kind: type[Twin], twins: Mapping[str, type[Twin]]) -> tuple[type[Twin], ...]:
     """The twins that `kind` reads from, and those that they read from, in wiring order."""
-    wanted, found = {*kind.reads, *kind.links}, []
+    wanted, found = set(kind.reads), []
     for twin in reversed([t for t in twins.values() if t is not kind and not issubclass(t, EpisodeTwin)]):
         if wanted & set(twin.observables):
             found.append(twin)
-            wanted |= {*twin.reads, *twin.links}
+            wanted |= set(twin.reads)
     return tuple(reversed(found))
 
 

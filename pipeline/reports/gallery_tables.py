@@ -132,7 +132,7 @@ def ports(kind: type[Twin], twins: Mapping[str, type[Twin]]) -> list[dict[str, s
         known = INPUTS.get(name)
         words = {"unit": known.unit, "text": known.description} if known else {"unit": "", "text": ""}
         rows.append({"name": name, "origin": "the scenario", **words})
-    for name in (*kind.reads, *kind.links):
+    for name in kind.reads:
         source, text = origin(name, kind, twins)
         words = {"unit": twins[source].observables[name].unit if source else "", "text": text}
         rows.append({"name": name, "origin": source.replace("_", " ") or "no registered twin", **words})

@@ -1,7 +1,7 @@
 """Mechanistic twins of one person, and how they are wired and run."""
 
 from pipeline.twins.base import DynamicTwin, EpisodeTwin, ExactTwin, Mode, Observable, Parameter, Twin
-from pipeline.twins.episode import episode_steps, simulate_episode
+from pipeline.twins.episode import episode_steps, simulate_episode, simulate_episodes
 from pipeline.twins.events import Drink, Events, Meal, event_arrays
 from pipeline.twins.inputs import INPUTS, NO_CHANGE, Scenario, combine, read_scenarios, resolve
 from pipeline.twins.person import PersonEpisode, PersonScenario, simulate_person, simulate_person_episode
@@ -37,6 +37,7 @@ __all__ = [
     "resolve",
     "simulate",
     "simulate_episode",
+    "simulate_episodes",
     "simulate_person",
     "simulate_person_episode",
 ]

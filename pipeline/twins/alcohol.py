@@ -150,8 +150,11 @@ class Alcohol(EpisodeTwin):
         opens, closes = liquid_spans(stretches, _emptying(k.p), jnp.zeros_like(k.V_B))
         meals = stack_meals(events["meal_start_min"], events["meal_kcal"])
         every = jnp.concatenate(
-            [jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.few, meals.left, meals.end]
-        )
+            [
+                jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, *meals.fewer, meals.few,
+                meals.left, meals.end,
+            ]
+        )  # fmt: skip
         bounds = jnp.sort(jnp.clip(every, start, end))
         begin, middle = bounds[:-1], 0.5 * (bounds[1:] + bounds[:-1])
         flow, energy, alcohol = flows(events, middle)

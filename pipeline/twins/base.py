@@ -58,7 +58,6 @@ class Twin(ABC):
     # so that nothing breaks beside it, and its results are NaN.
     needs: ClassVar[Mapping[str, float]]
     reads: ClassVar[tuple[str, ...]] = ()                # observables of earlier twins that act on it, its signals
-    links: ClassVar[tuple[str, ...]] = ()                # changes that act by an extension; none where not known
     hears: ClassVar[tuple[str, ...]]                     # inputs that act on it, directly or through signals
     parameters: ClassVar[tuple[Parameter, ...]]
     accepted: ClassVar[tuple[Mapping[str, float], ...]] = ()   # whole parameter vectors that fit the data alike

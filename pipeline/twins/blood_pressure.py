@@ -100,7 +100,7 @@ class BloodPressure(ExactTwin):
     name = "blood_pressure"
     citation = "Herrgårdh T et al., bioRxiv 2022, doi 10.1101/2022.03.25.485803"
     needs: ClassVar[Mapping[str, float]] = {"age_years": 50.0, "sbp_mmhg": 130.0, "dbp_mmhg": 80.0}
-    links = ("weight_change_kg",)
+    reads = ("weight_change_kg",)
     hears = (*BodyComposition.hears, "pressure_drugs", *(f"{name}_dose" for name in CLASSES), "alcohol_factor")
     parameters = (
         Parameter("a0", "mmHg/year", 0.4081, 0.30, PAPER),

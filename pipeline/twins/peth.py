@@ -12,13 +12,15 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
+from pipeline.solving import Pace
 from pipeline.twins.alcohol import PETH_G_MOL, Alcohol
 from pipeline.twins.base import ExactTwin, Observable, Parameter, Values
 from pipeline.twins.episode import simulate_episode
 from pipeline.twins.events import Events, event_arrays
 
 DAY_MIN = 1440.0
-STEPS = 256                # enough for the two days below at all plausible parameters
+PACE = Pace(first=0.5, growth=1.6, largest=30.0)      # PEth to a thousandth
+STEPS = 240                # enough for the two days below at all plausible parameters
 PURE_G_L = 789.1           # g of ethanol in a litre of it
 WINE_PERCENT, WINE_KCAL_L = 12.0, 133.25
 # The evening that stands for a drinking day: dinner, and from a little later on wine, evenly over three hours.
@@ -111,7 +113,7 @@ def _settled(person: Values, p: Values, intake: Any) -> Any:
     events["drink_volume_l"] = dose / (PURE_G_L * WINE_PERCENT / 100.0) * jnp.ones_like(events["drink_volume_l"])
     twin = Alcohol(frozenset({"quasi_steady"}))
     days = jnp.array([DAY_MIN, 2.0 * DAY_MIN])
-    result = simulate_episode(twin, person, p, events, days, method="batch", steps=STEPS)
+    result = simulate_episode(twin, person, p, events, days, method="batch", steps=STEPS, pace=PACE)
     seen = result.values["peth_bound_ng_ml"]
     kept = jnp.exp(-DAY_MIN * _loss(p))
     return intake / dose * (seen[1] - kept * seen[0]) / (1.0 - kept)

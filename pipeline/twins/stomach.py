@@ -33,8 +33,9 @@ class Meals(NamedTuple):
 
     start: Any       # min
     size: Any        # kcal, M: solid energy right after the meal
+    fewer: tuple[Any, ...]      # min at which 64, 16, 4 kcal are left: towards the end food shrinks ever faster
     few: Any         # min at which 1 kcal is left, the least that counts as a volume,
-    left: Any        # and `LEFT_KCAL`; or the next meal
+    left: Any        # and `LEFT_KCAL`; or the next meal, as for the others
     end: Any         # min at which nothing is left; never, if the next meal comes first
 
 
@@ -58,7 +59,7 @@ def stack_meals(start: Any, kcal: Any) -> Meals:
 
     gone = start + SOLID_END_MIN
     end = jnp.where(gone < after, gone, NEVER)
-    return Meals(start, size, until(1.0), until(LEFT_KCAL), end)
+    return Meals(start, size, tuple(until(kcal) for kcal in (64.0, 16.0, 4.0)), until(1.0), until(LEFT_KCAL), end)
 
 
 class Intervals(NamedTuple):
@@ -117,7 +118,7 @@ def liquid_spans(stretches: Intervals, emptying: Emptying, energies: Any) -> tup
         length = end - begin
         wet = flow > 0.0
         K = jax.tree.map(lambda a, b: jnp.where(wet & ~was_wet, a, b), emptying.start_drink(K), K)
-        # A stretch without drinking takes no steps here: through long ones they would explode, and their slopes with them.
+        # A stretch without drinking takes no steps here: through long ones they would explode, and slopes with them.
         u_wet, K_wet = _drink(u, K, emptying, emptying.litre * flow, swallowed, jnp.where(wet, length, 0.0))
         rise = emptying.litre * flow - _rate(0.5 * (jnp.minimum(u, emptying.residual) + emptying.residual), K, emptying)
         opens = jnp.where(wet, jnp.maximum(emptying.residual - u, 0.0) / jnp.where(rise > 0.0, rise, 1.0), 0.0)

@@ -69,8 +69,8 @@ class System:
 
 
 def read(twin: Twin, seen: Values) -> dict[str, Any]:
-    """The signals of `twin`: what it reads or is linked to, of what was seen so far."""
-    return {name: seen[name] for name in (*twin.reads, *twin.links) if name in seen}
+    """The signals of `twin`: what it reads, of what was seen so far."""
+    return {name: seen[name] for name in twin.reads if name in seen}
 
 
 def simulate(
@@ -115,11 +115,7 @@ def simulate(
         status |= {t.name: _status(solution, missing[t.name]) for t in system.dynamic}
         error = solution.error
     for exact in system.exact:
-        signals = read(exact, values)
-        for name in set(exact.links) & set(signals):
-            (owner,) = (t.name for t in system.twins if name in t.observables)
-            signals[name] = jnp.where(missing[owner], 0.0, signals[name])
-        seen = exact.solution(jnp.asarray(grid.times), k[exact.name], switches, resolved, signals)
+        seen = exact.solution(jnp.asarray(grid.times), k[exact.name], switches, resolved, read(exact, values))
         values |= seen
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in seen.values()]))
         solved = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))

@@ -10,17 +10,18 @@ import pytest
 from pipeline.features import define, simulate_people
 from pipeline.fitting import Fitted, personalise
 from pipeline.solving import Status
-from pipeline.twins import NO_CHANGE, TWINS, Scenario, build_twins, read_scenarios
+from pipeline.twins import NO_CHANGE, Scenario, build_twins, read_scenarios
 
+STUDIED = ("body_composition", "liver_fat", "blood_pressure")      # what the studies name
 FOLDER = Path(__file__).parents[2] / "configs" / "scenarios"
 SCENARIOS = read_scenarios(FOLDER, ("less_500_kcal", "one_pressure_drug"))
 YEARS, DRAWS, NUMBER = (1, 2), 4, 12
 NO_WEIGHT, NO_PRESSURE = 2, 5
-FEATURES = define(TWINS, SCENARIOS, YEARS)
+FEATURES = define(STUDIED, SCENARIOS, YEARS)
 COLUMNS = [f.name for f in FEATURES]
 
 
-def simulate(fitted, scenarios=SCENARIOS, features=FEATURES, years=2, max_error=2e-2, chunk=60, names=TWINS):
+def simulate(fitted, scenarios=SCENARIOS, features=FEATURES, years=2, max_error=2e-2, chunk=60, names=STUDIED):
     twins = build_twins(names)
     return simulate_people(
         fitted, twins, scenarios, features, years=years, chunk=chunk, max_error=max_error, progress=False
@@ -44,7 +45,7 @@ def fitted():
     table.iloc[NO_WEIGHT, table.columns.get_loc("weight_kg")] = np.nan
     table.iloc[NO_PRESSURE, table.columns.get_loc("sbp_mmhg")] = np.nan
     table["bmi_kg_m2"] = table["weight_kg"] / (table["height_cm"] / 100) ** 2
-    return personalise(table, pd.DataFrame(index=table.index), TWINS, DRAWS, seed=1)
+    return personalise(table, pd.DataFrame(index=table.index), STUDIED, DRAWS, seed=1)
 
 
 def take(fitted, rows):
@@ -66,7 +67,7 @@ def simulated(fitted):
 def solved_again(fitted):
     """Two ordinary people, the one without weight and the one without pressure, all by the reference solver."""
     rows = np.array([0, 1, NO_WEIGHT, NO_PRESSURE])
-    features = define(TWINS, SCENARIOS, (1,))
+    features = define(STUDIED, SCENARIOS, (1,))
     return SimpleNamespace(
         rows=rows,
         features=features,

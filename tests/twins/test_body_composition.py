@@ -40,7 +40,7 @@ def test_balanced_person_stays_exactly_in_balance():
     @jax.vmap
     def rates(who):
         k = TWIN.constants(who, TWIN.defaults())
-        return TWIN.vector_field(0.0, TWIN.initial(k), k, own(who), {})
+        return TWIN.vector_field(0.0, TWIN.initial(k), k, TWIN.settle(k, own(who)), {})
 
     for name, rate, scale in zip(State._fields, rates(PEOPLE), TWIN.scale, strict=True):
         assert np.abs(np.asarray(rate) / scale).max() < 1e-12, name
@@ -51,7 +51,7 @@ def test_weight_at_the_start_is_the_measured_weight():
     @jax.vmap
     def start(who):
         k = TWIN.constants(who, TWIN.defaults())
-        return TWIN.observe(TWIN.initial(k), k, own(who), {})
+        return TWIN.observe(TWIN.initial(k), k, TWIN.settle(k, own(who)), {})
 
     seen = start(PEOPLE)
     np.testing.assert_allclose(seen["weight_kg"], PEOPLE["weight_kg"], rtol=1e-12)
@@ -75,7 +75,7 @@ def test_what_is_eaten_is_spent_or_stored():
     @jax.vmap
     def balance(who, y, kcal):
         k = TWIN.constants(who, TWIN.defaults())
-        u = own(who) | {"energy_change_kcal_d": kcal}
+        u = TWIN.settle(k, own(who) | {"energy_change_kcal_d": kcal})
         return TWIN.vector_field(0.0, y, k, u, {}), TWIN.observe(y, k, u, {})
 
     rate, seen = balance(PEOPLE, state, change)
