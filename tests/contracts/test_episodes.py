@@ -10,7 +10,7 @@ from pipeline.solving import Status
 from pipeline.twins import EPISODES, TWINS, Events, episode_steps, event_arrays, simulate_episode
 from tests.twins.people import MAN, as_floats, many
 
-NUMBER = 200
+NUMBER = 1000
 TIMES = np.linspace(0.0, 720.0, 25)
 EVERY = pytest.mark.parametrize("name", EPISODES)
 PARTY = Events.model_validate(

@@ -10,7 +10,7 @@ from pipeline.solving import Status, make_grid
 from pipeline.twins import INPUTS, TWINS, YEARS, DynamicTwin, System, build_twins, simulate
 from tests.twins.people import MAN, YEAR, as_floats, changed, many
 
-NUMBER = 300
+NUMBER = 1000
 GRID = make_grid((0.0,), (0.0, YEAR, 3 * YEAR))
 CHANGE = changed(
     energy_change_kcal_d=-200.0, carbohydrate_fraction=0.40, pressure_drugs=1.0, alcohol_factor=0.5, smoking_factor=0.0

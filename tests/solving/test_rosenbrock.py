@@ -50,7 +50,7 @@ def test_stiff_linear_problem_is_solved_with_long_steps():
 
 @pytest.fixture(scope="module")
 def random_problems():
-    """Errors told and made, over 200 decaying linear systems of three states and 200 logistic ones."""
+    """Errors told and made, over 500 decaying linear systems of three states and 500 logistic ones."""
     rng = np.random.default_rng(11)
     grid = make_grid((0.0,), (0.0, 1.0, 5.0), first_step=0.05, growth=1.2, max_step=0.5)
 
@@ -58,9 +58,9 @@ def random_problems():
         v = [y["x"], y["y"], y["z"]]
         return {name: sum(a[i, j] * v[j] for j in range(3)) for i, name in enumerate("xyz")}
 
-    root = rng.normal(size=(200, 3, 3))
-    matrices = -root @ root.transpose(0, 2, 1) + 0.3 * rng.normal(size=(200, 3, 3)) - 0.2 * np.eye(3)
-    first = np.abs(rng.normal(1.0, 0.3, size=(200, 3)))
+    root = rng.normal(size=(500, 3, 3))
+    matrices = -root @ root.transpose(0, 2, 1) + 0.3 * rng.normal(size=(500, 3, 3)) - 0.2 * np.eye(3)
+    first = np.abs(rng.normal(1.0, 0.3, size=(500, 3)))
     ones = dict.fromkeys("xyz", 1.0)
 
     @jax.jit
@@ -78,7 +78,7 @@ def random_problems():
     def solve_logistic(r, y):
         return solve_batch(lambda t, y, r: [r * y[0] * (1.0 - y[0])], [y], [r], grid, [1.0])
 
-    rates, small = rng.uniform(0.2, 3.0, 200), rng.uniform(0.02, 0.5, 200)
+    rates, small = rng.uniform(0.2, 3.0, 500), rng.uniform(0.02, 0.5, 500)
     grown = solve_logistic(rates, small)
     exact = 1.0 / (1.0 + (1.0 / small - 1.0)[:, None] * np.exp(-rates[:, None] * np.array(grid.times)))
     made_grown = np.abs(grown.states[0] - exact) / (exact + 1e-2)

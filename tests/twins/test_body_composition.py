@@ -176,3 +176,26 @@ def test_unlikely_bodies_are_flagged():
     assert not any(
         TWIN.flags(k, {"bmi_kg_m2": 24.0, "body_fat_percent": 20.0, "energy_intake_kcal_d": 2000.0}).values()
     )
+
+
+def test_activity_that_costs_nothing_overstates_weight_loss():
+    """Herrgårdh 2023 has 30 J/kg/d instead of 30 kJ: its man of 92 kg loses 33.7 kg in 20 years at -500 kcal/d, not 22."""
+    person = as_floats(
+        {
+            "male": 1, "age_years": 40, "height_cm": 185, "weight_kg": 92, "activity_level": 1.5,
+            "carbohydrate_fraction": 0.4,
+            "body_fat_percent": 0.14 * 40 + 37.31 * np.log(92 / 1.85**2) - 103.95,
+        }
+    )  # fmt: skip
+    right = frozenset({"resting_rate", "start", "diet", "sodium"})
+    grid = make_grid((0.0,), (0.0, 20 * YEAR))
+
+    def lost(twin):
+        p = {twin.name: twin.defaults()}
+        u = [changed(energy_change_kcal_d=-500)]
+        weight = simulate(System((twin,)), person, p, u, (0.0,), grid, method="batch").values["weight_kg"]
+        return float(weight[0] - weight[-1])
+
+    published, corrected = lost(BodyComposition(right)), lost(BodyComposition(right | {"activity_cost"}))
+    assert 30.0 < published < 36.0      # age and height of its man are not given
+    assert 18.0 < corrected < 24.0
