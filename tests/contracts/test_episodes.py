@@ -12,6 +12,7 @@ from tests.twins.people import MAN, as_floats, many
 
 NUMBER = 1000
 TIMES = np.linspace(0.0, 720.0, 25)
+ENOUGH = 256        # steps for the party below
 EVERY = pytest.mark.parametrize("name", EPISODES)
 PARTY = Events.model_validate(
     {
@@ -107,9 +108,10 @@ def test_empty_slots_change_nothing(name):
     fill = event_arrays([Events()])
     longer = {n: np.concatenate([v, fill[n], fill[n]], axis=1) for n, v in events.items()}
     both = [
-        simulate_episode(twin, as_floats(MAN), twin.defaults(), one, TIMES, method="batch", steps=160)
+        simulate_episode(twin, as_floats(MAN), twin.defaults(), one, TIMES, method="batch", steps=ENOUGH)
         for one in ({n: v[0] for n, v in e.items()} for e in (events, longer))
     ]
+    assert all(int(found.status[name]) == Status.OK for found in both)
     for observable in twin.observables:
         np.testing.assert_allclose(both[0].values[observable], both[1].values[observable], rtol=1e-9, atol=1e-12)
 
@@ -184,10 +186,11 @@ def test_slopes_in_every_parameter_agree_with_central_differences(name):
     @jax.jit
     def total(x):
         p = dict(zip(names, jax.numpy.exp(x), strict=True))
-        found = simulate_episode(twin, as_floats(MAN), p, events, TIMES, method="batch", steps=160)
+        found = simulate_episode(twin, as_floats(MAN), p, events, TIMES, method="batch", steps=ENOUGH)
         return found.values[main].sum()
 
     slopes = np.asarray(jax.jit(jax.jacfwd(total))(logs))
+    assert np.isfinite(slopes).all()
     for i, slope in enumerate(slopes):
         step = np.zeros_like(logs)
         step[i] = 1e-5
