@@ -206,7 +206,8 @@ class Alcohol(EpisodeTwin):
         over, given = self._exchange(t, y, k.p, u)
         taken = u["takes"] * over if "takes" in u else jnp.maximum(0.0, over)
         gut, E = self._fast(emptied, y, p)
-        eliminated = p["VmaxADH"] * y.B / (p["KmADH"] + y.B) + p["VmaxCYP2E1"] * y.B / (p["KmCYP2E1"] + y.B)
+        B = jnp.maximum(y.B, 0.0)      # below zero the saturation has a pole
+        eliminated = p["VmaxADH"] * B / (p["KmADH"] + B) + p["VmaxCYP2E1"] * B / (p["KmCYP2E1"] + B)
         bind, release = p["kPEth_bind"], p["kPEth_release"]
         bound = (bind + release) * y.Q
         still = self.corrects("quasi_steady")
@@ -244,8 +245,9 @@ class Alcohol(EpisodeTwin):
         }
 
     def flags(self, k: Baseline, seen: Values) -> dict[str, Any]:
-        """Amounts that few survive."""
-        return {"blood alcohol above 500 mg/dL": seen["blood_alcohol_mg_dl"] > 500.0}
+        """Amounts that few survive, or that are none."""
+        blood = seen["blood_alcohol_mg_dl"]
+        return {"blood alcohol below 0 or above 500 mg/dL": (blood < -1.0) | (blood > 500.0)}
 
     def _fast(self, emptied: Any, y: State, p: Values) -> tuple[Any, Any]:
         """Ethanol in the intestine and free PEth: stepped, or in balance with what changes slowly."""

@@ -179,7 +179,7 @@ def test_unlikely_bodies_are_flagged():
 
 
 def test_activity_that_costs_nothing_overstates_weight_loss():
-    """Herrgårdh 2023 has 30 J/kg/d instead of 30 kJ: its man of 92 kg loses 33.7 kg in 20 years at -500 kcal/d, not 22."""
+    """Herrgårdh 2023 has 30 J/kg/d, not 30 kJ: its man of 92 kg loses 33.7 kg in 20 years at -500 kcal/d, not 22."""
     person = as_floats(
         {
             "male": 1, "age_years": 40, "height_cm": 185, "weight_kg": 92, "activity_level": 1.5,
