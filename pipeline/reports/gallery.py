@@ -9,11 +9,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from pipeline.reports import gallery_figures as figures
@@ -29,6 +28,7 @@ from pipeline.reports.gallery_evidence import (
 )
 from pipeline.reports.gallery_math import mathml
 from pipeline.reports.gallery_words import capital, in_words, linked, number, points, short
+from pipeline.reports.pages import environment, style
 from pipeline.twins import INPUTS, DynamicTwin, EpisodeTwin, Scenario, Twin
 
 SHOWN = 6                # observables of a story; the rest moves less
@@ -41,8 +41,8 @@ def render_twin(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: It
     drawn = simulate_courses(kind, twins, scenarios)
     says, *background = _paragraphs(kind)
     training = training_panels(evidence) if evidence else []
-    return _environment().get_template("gallery.html").render(
-        css=_css(),
+    return _templates().get_template("gallery.html").render(
+        css=style(),
         name=kind.name,
         says=says,
         background=background,
@@ -110,9 +110,9 @@ def render_index(twins: Mapping[str, type[Twin]]) -> str:
         [(w["reader"], w["source"], w["signal"]) for w in wires],
     )
     return (
-        _environment()
+        _templates()
         .get_template("gallery_index.html")
-        .render(css=_css(), rows=rows, wires=wires, inputs=inputs, wiring=Markup(drawing.svg))
+        .render(css=style(), rows=rows, wires=wires, inputs=inputs, wiring=Markup(drawing.svg))
     )
 
 
@@ -253,17 +253,7 @@ def _key(*marks: tuple[str, str]) -> list[dict[str, Any]]:
     return [{"swatch": Markup(figures.swatch(kind)), "text": text} for kind, text in marks]
 
 
-def _css() -> Markup:
-    return Markup(files("pipeline.reports").joinpath("report.css").read_text(encoding="utf-8"))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline.reports", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"linked": linked, "words": in_words}
-    return environment
+def _templates() -> Environment:
+    templates = environment()
+    templates.filters |= {"linked": linked, "words": in_words}
+    return templates

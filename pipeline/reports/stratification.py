@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.reports import background, figures, groups, sections, wording
 from pipeline.reports.figures import Drawing
+from pipeline.reports.pages import environment, style
 from pipeline.reports.results import Results
 
 
@@ -35,7 +34,7 @@ def render(results: Results) -> Report:
     examples = groups.choose_examples(results, bands)
     context: dict[str, Any] = {
         "study": results.study,
-        "css": Markup(files("pipeline.reports").joinpath("report.css").read_text(encoding="utf-8")),
+        "css": style(),
         "brief": sections.brief(results, bands),
         "people": background.population(results, bands),
         "twins": background.twins(results),
@@ -65,14 +64,7 @@ def render(results: Results) -> Report:
         "provenance": background.provenance(results),
         "packages": background.packages(results),
     }
-    environment = Environment(
-        loader=PackageLoader("pipeline.reports", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("stratification.html").render(context)
+    html = environment().get_template("stratification.html").render(context)
     return Report(html, {drawing.name: drawing.file() for drawing in drawings})
 
 
