@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,11 +60,18 @@ def make_grid(
     return Grid(tuple(segments), tuple(times))
 
 
+def next_node(t: Any, wish: Any, bound: Any, xp: Any) -> Any:
+    """Time after a step of about `wish` from `t` that does not pass `bound` nor leave a sliver before it.
+
+    `xp` is the array library of the numbers, NumPy or JAX's.
+    """
+    left = bound - t
+    return xp.where(left <= 1.001 * wish, bound, xp.where(left < 2.0 * wish, t + 0.5 * left, t + wish))
+
+
 def _nodes(start: float, end: float, first: float, growth: float, largest: float) -> np.ndarray:
     nodes, wish = [start], first
     while nodes[-1] < end:
-        left = end - nodes[-1]
-        pieces = 1 if left <= 1.001 * wish else 2 if left < 2 * wish else None
-        nodes.append(nodes[-1] + wish if pieces is None else end if pieces == 1 else nodes[-1] + left / 2)
+        nodes.append(float(next_node(nodes[-1], wish, end, np)))
         wish = min(wish * growth, largest)
     return np.asarray(nodes)

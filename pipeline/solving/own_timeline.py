@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pipeline.solving.grid import next_node
 from pipeline.solving.rosenbrock import Clock, Field, analyse, between, step
-from pipeline.solving.status import Solution, Status
+from pipeline.solving.status import Solution, Status, conclude
 
 
 class Timeline(NamedTuple):
@@ -40,7 +41,7 @@ def count_steps(bounds: np.ndarray, pace: Pace) -> int:
     while (t < bounds[:, -1]).any():
         now = (bounds[:, 1:-1] <= t[:, None]).sum(axis=1)
         h = np.where(now > segment, pace.first, np.minimum(h * pace.growth, pace.largest))
-        t, _ = _advance(t, h, np.take_along_axis(bounds, now[:, None] + 1, axis=1)[:, 0], np)
+        t = next_node(t, h, np.take_along_axis(bounds, now[:, None] + 1, axis=1)[:, 0], np)
         segment, count = now, count + 1
     return -(-count // 16) * 16
 
@@ -89,7 +90,8 @@ def solve_episode(
         jumped = pack(jump(unpack(z), (constants, u)))
         z = [jnp.where(is_new, a, b) for a, b in zip(jumped, z, strict=True)]
         wish = jnp.where(is_new, pace.first, jnp.minimum(h * pace.growth, pace.largest))
-        after, length = _advance(t, wish, bounds[now + 1], jnp)
+        after = next_node(t, wish, bounds[now + 1], jnp)
+        length = after - t
         u |= hold(t, length, unpack(z), (constants, u))
         clock, one = Clock(t, after, jnp.ones_like(t)), jnp.where(number >= 0, 1.0, 2.0)
         done, error = step(rates_in(u), structure, z, clock, length, one)
@@ -100,14 +102,10 @@ def solve_episode(
     place = _steps_that_hold(times, nodes)
     length = lengths[place]
     share = jnp.where(length > 0.0, (times - nodes[place]) / jnp.where(length > 0.0, length, 1.0), 0.0)
-    states = unpack(between(jax.tree.map(lambda v: v[place], path), share))
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
-    ended = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
-    status = jnp.where(end < bounds[-1], int(Status.MAX_STEPS), ended)
-    ok = status == int(Status.OK)
-    states = jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states)
+    read = unpack(between(jax.tree.map(lambda v: v[place], path), share))
+    states, status = conclude(read, gave_up=end < bounds[-1])
     held = {name: values[segments[place]] for name, values in timeline.inputs.items()}
-    return Solution(states, jnp.where(ok, error, jnp.inf), status), held
+    return Solution(states, jnp.where(status == int(Status.OK), error, jnp.inf), status), held
 
 
 def _steps_that_hold(times: Any, nodes: Any) -> Any:
@@ -115,11 +113,3 @@ def _steps_that_hold(times: Any, nodes: Any) -> Any:
     after = jnp.searchsorted(times, jax.lax.stop_gradient(nodes), side="right")       # the first time after each node
     count = jnp.cumsum(jnp.zeros(len(times) + 1, dtype=int).at[after].add(1))[:-1]
     return jnp.clip(count - 1, 0)
-
-
-def _advance(t: Any, wish: Any, bound: Any, xp: Any) -> tuple[Any, Any]:
-    """Time after a step of about `wish` that does not pass `bound` nor leave a sliver before it, and its length."""
-    left = bound - t
-    lands = left <= 1.001 * wish
-    after = xp.where(lands, bound, xp.where(left < 2.0 * wish, t + 0.5 * left, t + wish))
-    return after, after - t

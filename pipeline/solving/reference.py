@@ -13,7 +13,7 @@ import optimistix
 from pipeline.solving.grid import Grid
 from pipeline.solving.own_timeline import Timeline
 from pipeline.solving.rosenbrock import Field
-from pipeline.solving.status import Solution, Status
+from pipeline.solving.status import Solution, conclude
 
 
 def solve_reference(
@@ -62,10 +62,7 @@ def solve_reference(
         state = jax.tree.map(lambda v: v[-1], solution.ys)
         count = len(segment.saved)
         saved.append(jax.tree.map(lambda v, n=count: v[:n], solution.ys))
-    states = jax.tree.map(lambda s, *parts: s * jnp.concatenate(parts), scale, *saved)
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
-    status = jnp.where(gave_up, int(Status.MAX_STEPS), jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE)))
-    states = jax.tree.map(lambda v: jnp.where(status == int(Status.OK), v, jnp.nan), states)
+    states, status = conclude(jax.tree.map(lambda s, *parts: s * jnp.concatenate(parts), scale, *saved), gave_up)
     return Solution(states, jnp.asarray(rtol, dtype=float), status)
 
 
@@ -123,13 +120,9 @@ def solve_episode_reference(
     segments = (timeline.bounds[:-1], timeline.bounds[1:], timeline.inputs)
     _, (read, held, gave_up) = jax.lax.scan(one_segment, z, segments)
     at_start = times <= timeline.bounds[0]
-    states = jax.tree.map(lambda r, s0, s: jnp.where(at_start, s0, s * jnp.sum(r, axis=0)), read, start, scale)
+    read = jax.tree.map(lambda r, s0, s: jnp.where(at_start, s0, s * jnp.sum(r, axis=0)), read, start, scale)
     held = {n: jnp.where(at_start, timeline.inputs[n][0], jnp.sum(v, axis=0)) for n, v in held.items()}
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
-    failed = jnp.where(jnp.any(gave_up), int(Status.MAX_STEPS), int(Status.NOT_FINITE))
-    status = jnp.where(finite & ~jnp.any(gave_up), int(Status.OK), failed)
-    ok = status == int(Status.OK)
-    states = jax.tree.map(lambda v: jnp.where(ok, v, jnp.nan), states)
+    states, status = conclude(read, jnp.any(gave_up))
     return Solution(states, jnp.asarray(rtol, dtype=float), status), held
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from pipeline.solving.grid import Grid, Segment
 from pipeline.solving.rosenbrock import Clock, Field, Step, analyse, between, step
-from pipeline.solving.status import Solution, Status
+from pipeline.solving.status import Solution, Status, conclude
 
 # solved(t, start, arguments): the state `t` after `start`, None where it is not known in closed form
 Solved = Callable[[Any, Any, Any], Any]
@@ -41,11 +41,8 @@ def solve_batch(
         error = jnp.maximum(error, worst)
         for column, values in zip(history, read, strict=True):
             column.append(values)
-    joined = [jnp.concatenate(column) for column in history]
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(column)) for column in joined]))
-    states = [jnp.where(finite, column, jnp.nan) for column in joined]
-    status = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
-    return Solution(jax.tree_util.tree_unflatten(tree, states), jnp.where(finite, error, jnp.inf), status)
+    states, status = conclude(jax.tree_util.tree_unflatten(tree, [jnp.concatenate(column) for column in history]))
+    return Solution(states, jnp.where(status == int(Status.OK), error, jnp.inf), status)
 
 
 def _solve_segment(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 
 class Status(IntEnum):
     """How a solve ended; anything but `OK` means that its numbers are NaN."""
@@ -31,3 +34,11 @@ class Solution(NamedTuple):
     states: Any
     error: Any          # largest estimated local error of any state over the steps, relative to its scale
     status: Any         # a `Status`
+
+
+def conclude(states: Any, gave_up: Any = False) -> tuple[Any, Any]:
+    """The states as they may be shown, NaN everywhere unless all went well, and the status."""
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
+    ended = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
+    status = jnp.where(gave_up, int(Status.MAX_STEPS), ended)
+    return jax.tree.map(lambda v: jnp.where(status == int(Status.OK), v, jnp.nan), states), status
