@@ -23,7 +23,13 @@ FAST_IF_CORRECTED = pytest.mark.parametrize(
 )
 NEEDS = tuple(sorted({n for name in YEARS for n in TWINS[name].needs}))
 # Typical size of observables that come from states, for comparing solvers; relative for all others.
-SIZE = {"glycogen_kg": 0.5, "extracellular_fluid_kg": 15.0, "fat_mass_kg": 30.0, "thermogenesis_kcal_d": 24.0}
+SIZE = {
+    "glycogen_kg": 0.5,
+    "extracellular_fluid_kg": 15.0,
+    "fat_mass_kg": 30.0,
+    "thermogenesis_kcal_d": 24.0,
+    "pdff_percent": 5.0,
+}
 
 
 ILL = {"metabolic": {"production": 1.4, "beta_cell": 0.2}}      # glucose so high that it is lost in urine
