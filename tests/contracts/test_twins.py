@@ -29,6 +29,8 @@ SIZE = {
     "fat_mass_kg": 30.0,
     "thermogenesis_kcal_d": 24.0,
     "pdff_percent": 5.0,
+    "weight_change_kg": 30.0,      # fat, for the most part
+    "fasting_insulin_pmol_l": 30.0,
 }
 
 
