@@ -39,7 +39,7 @@ def _twin() -> EpisodeTwin:
 
 
 TWIN = _twin()
-PACE, STEPS = Pace(0.5, 1.1, 1e4), 224      # cost to 0.05; draws take fewer steps
+PACE, STEPS = Pace(0.5, 1.1, 1e4), 176      # cost to 0.05; draws take fewer steps
 GROUPS = {"Javors_Low": (16, "PEth_L"), "Javors_High": (11, "PEth_H")}    # people, their PEth at the start
 POOLED = "Javors_Combined"                                                # both groups together
 FROM_BASELINE = ("breath_alcohol_g_210l", "gastric_volume_ml", "peth_ng_ml")      # compared as change from time 0
@@ -235,7 +235,7 @@ def _coordinates() -> tuple[Coordinate, ...]:
         "k_Kcal": (3e-5, 0.0332),
         "kPEth_release": (0.00202, 0.0232),
         "kPEth_bind": (1918.0, 33333.0),
-        "km": (4539.0, 33333.0),
+        "km": (15.0, 33333.0),
         "k4": (534.0, 28128.0),
         "k_poolOut": (0.00194, 1333.0),
     }
@@ -263,11 +263,9 @@ ALCOHOL = Problem(
     coordinates=_coordinates(),
     effort=Effort(
         starts=12,
-        chains=2,
-        warmup=400,
-        draws=800,
-        walkers=40,
-        thinning=10,
+        chains=4,
+        warmup=300,
+        draws=400,
         tolerance=1e-6,
         tries=50,
         same=0.05,

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from pipeline.solving import Pace, Timeline
@@ -21,6 +20,7 @@ from pipeline.twins.stomach import Emptying, drinking, flows, liquid_spans, soli
 
 PAPER = "Podéus 2024, best fit"
 RESIDUAL = 1e-3        # dL of liquid in an empty stomach
+RUSH = 2.0             # times its volume to which liquid may grow in a step and still be followed in it
 LIVER = 15.0           # dL
 ETHANOL = 789.1        # mg/dL of pure ethanol per % v/v
 PETH_G_MOL = 703.0
@@ -89,7 +89,7 @@ class Alcohol(EpisodeTwin):
         "breath_zero": "breath alcohol is zero when blood alcohol is, instead of 0.00367 g/210 L",
     }
     scale = State(u=1.0, m=1e4, P=1e4, I=10.0, B=50.0, A=10.0, E=100.0, Q=100.0)
-    pace = Pace(first=0.25, growth=1.5, largest=20.0)
+    pace = Pace(first=0.25, growth=1.4, largest=20.0)
     equations = (
         (r"\frac{du}{dt} = 10 \, \dot V - e \, u, \quad e = \frac{V_{\max}}{u + k_m} \, e^{-K / k_{\text{kcal}}}",
          "Liquid in the stomach above its residual of 0.001 dL (u, dL), drunk at the rate of the drink (L/min), "
@@ -151,7 +151,7 @@ class Alcohol(EpisodeTwin):
         meals = stack_meals(events["meal_start_min"], events["meal_kcal"])
         every = jnp.concatenate(
             [
-                jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, *meals.fewer, meals.few,
+                jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.few,
                 meals.left, meals.end,
             ]
         )  # fmt: skip
@@ -162,7 +162,7 @@ class Alcohol(EpisodeTwin):
         solid = jnp.any((meals.start <= middle[:, None]) & (middle[:, None] < meals.left), axis=1)
         last = jnp.maximum(jnp.sum(meals.start <= middle[:, None], axis=1) - 1, 0)
         eaten = meals.start[0] <= middle
-        since = jnp.stack([begin - events["drink_start_min"][i] for i in range(events["drink_start_min"].shape[0])], -1)
+        since = begin[:, None] - events["drink_start_min"]
         poured = jnp.clip(since, 0.0, events["drink_minutes"])
         rate = events["drink_volume_l"] * events["drink_kcal_per_l"] / events["drink_minutes"]
         ago = jnp.maximum(since - poured, 0.0)
@@ -188,20 +188,23 @@ class Alcohol(EpisodeTwin):
         return y._replace(m=y.m - held, P=y.P - held)
 
     def hold(self, t: Any, step: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
-        """Whether food takes up ethanol in this step: its balance with the liquid is too fast to be crossed inside one.
+        """Whether food takes up ethanol in this step, and the ratio of liquid to food where it changes too fast.
 
-        It does where the liquid is stronger, or would become so within the step if it did not.
+        The balance of both is too fast to be crossed inside a step. Food takes up ethanol if the liquid would be the
+        stronger one at the end although nothing was taken up, as implicit Euler sees it.
         """
-        rates = self.vector_field(t, y, k, {**u, "takes": 0.0})
-        ahead = jax.tree.map(lambda v, r: v + step * r, y, rates)
-        over, later = self._exchange(t, y, k.p, u)[0], self._exchange(t + step, ahead, k.p, u)[0]
-        return {"takes": (jnp.maximum(over, later) > 0.0).astype(float)}
+        later = t + step
+        share = _emptied_share(later, y.u, k.p, u)
+        volume = (y.u + step * u["flow"]) / (1.0 + step * share)
+        held = y.P / (1.0 + step * k.p["k_poolOut"])
+        liquid = (y.m - held + step * u["ethanol"]) / (1.0 + step * share * volume / (volume + RESIDUAL))
+        ratio, rushes = _liquid_to_food(later, volume, u), volume + RESIDUAL > RUSH * (y.u + RESIDUAL)
+        return {"takes": (liquid > held * ratio).astype(float), "rush": jnp.where(rushes, ratio, 0.0)}
 
     def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
         """Emptying, exchange with food, uptake, elimination by ADH and CYP2E1, and PEth."""
         p = k.p
-        K = _liquid_energy(t - u["begin"], u["K"], u["energy"], p["k_Kcal"])
-        share = p["Vmax"] / (y.u + p["km"]) * jnp.exp(-K / p["k_kcal"])       # 1/min of the volume above the residual
+        share = _emptied_share(t, y.u, p, u)
         emptied = share * y.u * (y.m - y.P) / (y.u + RESIDUAL)                # mg/min
         over, given = self._exchange(t, y, k.p, u)
         taken = u["takes"] * over if "takes" in u else jnp.maximum(0.0, over)
@@ -224,16 +227,16 @@ class Alcohol(EpisodeTwin):
 
     def _exchange(self, t: Any, y: State, p: Values, u: Values) -> tuple[Any, Any]:
         """What food would take up from the liquid, negative where the liquid is weaker, and what it gives (mg/min)."""
-        food = jnp.maximum(1.0, u["size"] * solid_share(t - u["meal"])) / 400.0      # dL
-        over = y.m - y.P - y.P * (y.u + RESIDUAL) / food
+        ratio = _liquid_to_food(t, y.u, u)
+        if "rush" in u:
+            ratio = jnp.where(u["rush"] > 0.0, u["rush"], ratio)
+        over = y.m - y.P - y.P * ratio
         return u["open"] * p["k_poolIn"] * over, u["open"] * p["k_poolOut"] * y.P
 
     def observe(self, t: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
         """What is measured in blood, breath and stomach."""
         p = k.p
-        K = _liquid_energy(t - u["begin"], u["K"], u["energy"], p["k_Kcal"])
-        share = p["Vmax"] / (y.u + p["km"]) * jnp.exp(-K / p["k_kcal"])
-        _, E = self._fast(share * y.u * (y.m - y.P) / (y.u + RESIDUAL), y, p)
+        _, E = self._fast(_emptied_share(t, y.u, p, u) * y.u * (y.m - y.P) / (y.u + RESIDUAL), y, p)
         blind = 0.0 if self.corrects("breath_zero") else 0.00367
         return {
             "blood_alcohol_mg_dl": y.B,
@@ -258,9 +261,16 @@ class Alcohol(EpisodeTwin):
         return emptied / (p["k3"] + p["k4"]), E
 
 
-def _liquid_energy(t: Any, K: Any, swallowed: Any, rate: Any) -> Any:
-    """Liquid energy `t` minutes after `K`, drunk at `swallowed` and lost at `rate`."""
-    return K * jnp.exp(-rate * t) - swallowed / rate * jnp.expm1(-rate * t)
+def _emptied_share(t: Any, volume: Any, p: Values, u: Values) -> Any:
+    """Share of the volume above the residual that leaves the stomach in a minute."""
+    since, rate = t - u["begin"], p["k_Kcal"]
+    K = u["K"] * jnp.exp(-rate * since) - u["energy"] / rate * jnp.expm1(-rate * since)      # kcal
+    return p["Vmax"] / (volume + p["km"]) * jnp.exp(-K / p["k_kcal"])
+
+
+def _liquid_to_food(t: Any, volume: Any, u: Values) -> Any:
+    """Volume of the liquid in volumes of solid food."""
+    return (volume + RESIDUAL) * 400.0 / jnp.maximum(1.0, u["size"] * solid_share(t - u["meal"]))
 
 
 def _emptying(p: Values) -> Emptying:

@@ -33,7 +33,6 @@ class Meals(NamedTuple):
 
     start: Any       # min
     size: Any        # kcal, M: solid energy right after the meal
-    fewer: tuple[Any, ...]      # min at which 64, 16, 4 kcal are left: towards the end food shrinks ever faster
     few: Any         # min at which 1 kcal is left, the least that counts as a volume,
     left: Any        # and `LEFT_KCAL`; or the next meal, as for the others
     end: Any         # min at which nothing is left; never, if the next meal comes first
@@ -59,7 +58,7 @@ def stack_meals(start: Any, kcal: Any) -> Meals:
 
     gone = start + SOLID_END_MIN
     end = jnp.where(gone < after, gone, NEVER)
-    return Meals(start, size, tuple(until(kcal) for kcal in (64.0, 16.0, 4.0)), until(1.0), until(LEFT_KCAL), end)
+    return Meals(start, size, until(1.0), until(LEFT_KCAL), end)
 
 
 class Intervals(NamedTuple):
