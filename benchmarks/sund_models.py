@@ -219,7 +219,7 @@ def _fat_cell() -> dict[str, str]:
 
 MINUTES = GLUCOSE_INSULIN | _fat_cell()
 PERSON = {"eaten": 78_000.0, "beta": 1.0}
-CONSTANTS = {n: v for n, v in C._asdict().items() if n not in ("ke1", "ke2")}      # excretion never acts, as published
+CONSTANTS = {n: v for n, v in vars(C).items() if n not in ("ke1", "ke2")}      # excretion never acts, as published
 MEAL = model_text(
     "TvillingMeal",
     "m",

@@ -120,12 +120,12 @@ def _chains(
 
 
 def _ensemble(potential: Potential, start: np.ndarray, key: Any, warmup: int, draws: int, thinning: int) -> np.ndarray:
-    """Draws (walkers, draws / thinning, coordinates) of one ensemble."""
+    """Draws (walkers, draws, coordinates) of one ensemble, `thinning` moves apart."""
     kernel = AIES(potential_fn=potential, moves={AIES.DEMove(): 0.7, AIES.StretchMove(): 0.3})
     walkers = MCMC(
         kernel,
-        num_warmup=warmup,
-        num_samples=draws,
+        num_warmup=warmup * thinning,
+        num_samples=draws * thinning,
         num_chains=len(start),
         thinning=thinning,
         chain_method="vectorized",

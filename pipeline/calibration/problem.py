@@ -60,7 +60,7 @@ class Effort(NamedTuple):
     warmup: int = 1_000_000
     draws: int = 1_000_000
     walkers: int = 0             # of each ensemble, where a gradient takes too long for chains of gradients
-    thinning: int = 1            # of the draws of an ensemble
+    thinning: int = 1            # moves of an ensemble from one draw to the next
     tolerance: float = 1e-10     # relative, at which a search ends
     tries: int = 200             # evaluations of one search
     same: float = 0.01           # costs this near each other are the same

@@ -49,12 +49,13 @@ def render_twin(kind: type[Twin], twins: Mapping[str, type[Twin]], scenarios: It
         citation=kind.citation,
         clock=clock(kind),
         module=kind.__module__,
-        calibrated=_calibrated(evidence),
+        calibrated=_calibrated(kind, evidence),
         failures=kind.failures,
         equations=[{"math": mathml(latex), "text": text} for latex, text in kind.equations],
         switches=tables.switches(kind, drawn),
         parameters=tables.parameters(kind, evidence),
         derived=tables.derived(evidence),
+        fixed=kind.fixed,
         spread_words=tables.spread_words(kind, evidence),
         needs=[{"name": n, "typical": number(drawn.person[n]), "filler": number(v)} for n, v in kind.needs.items()],
         ports=tables.ports(kind, twins),
@@ -133,7 +134,9 @@ def _paragraphs(kind: type[Twin]) -> list[str]:
     return [" ".join(own), *(" ".join(part.split()) for part in more if part)]
 
 
-def _calibrated(evidence: Evidence | None) -> str:
+def _calibrated(kind: type[Twin], evidence: Evidence | None) -> str:
+    if evidence is None and kind.accepted:
+        return f"{len(kind.accepted)} vectors of another twin's calibration are drawn; the rest is that of the sources"
     if evidence is None:
         return "not fitted here: values and spreads are those of the sources below"
     points, draws = evidence.summary["points"], len(evidence.draws)
@@ -255,5 +258,5 @@ def _key(*marks: tuple[str, str]) -> list[dict[str, Any]]:
 
 def _templates() -> Environment:
     templates = environment()
-    templates.filters |= {"linked": linked, "words": in_words}
+    templates.filters |= {"linked": linked, "words": in_words, "plain": number}
     return templates

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pipeline.reports.gallery_courses import Courses, effects
 from pipeline.reports.gallery_evidence import Evidence, role_costs
 from pipeline.reports.gallery_math import mathml, symbol
@@ -61,6 +63,9 @@ def parameters(kind: type[Twin], evidence: Evidence | None) -> list[dict[str, An
         judged = evidence.by_quantity.get(q.name) if evidence else None
         if judged:
             within, basis = span(judged["sample_low"], judged["sample_high"]), "of draws"
+        elif kind.accepted and q.name in kind.accepted[0]:
+            within = span(*np.percentile([vector[q.name] for vector in kind.accepted], (2.5, 97.5)))
+            basis = "of the whole vectors drawn"
         elif q.log_sd > 0.0:
             ends = (q.median * math.exp(sign * NORMAL * q.log_sd) for sign in (-1.0, 1.0))
             within, basis = span(*ends), f"spread {q.log_sd:.2g} on the log scale"

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pipeline.solving.grid import next_node
-from pipeline.solving.rosenbrock import Clock, Field, analyse, between, step
+from pipeline.solving.rosenbrock import Clock, Field, analyse, between, follow, step
 from pipeline.solving.status import Solution, Status, conclude
 
 
@@ -98,7 +98,7 @@ def solve_episode(
         return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)
 
     begin = (pack(start), bounds[0], jnp.asarray(pace.first), jnp.asarray(-1), jnp.zeros(()))
-    (_, end, _, _, error), (path, nodes, lengths, segments) = jax.lax.scan(advance, begin, jnp.arange(steps))
+    (_, end, _, _, error), (path, nodes, lengths, segments) = follow(advance, begin, jnp.arange(steps))
     place = _steps_that_hold(times, nodes)
     length = lengths[place]
     share = jnp.where(length > 0.0, (times - nodes[place]) / jnp.where(length > 0.0, length, 1.0), 0.0)

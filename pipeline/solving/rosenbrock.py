@@ -96,6 +96,11 @@ def _keep(values: list[Any], one: Any) -> list[Any]:
     return [v / one for v in values]
 
 
+def follow(advance: Callable[[Any, Any], tuple[Any, Any]], start: Any, along: Any) -> tuple[Any, Any]:
+    """`jax.lax.scan` over steps; reverse mode makes each again, which is cheaper than keeping all it was made of."""
+    return jax.lax.scan(jax.checkpoint(advance, prevent_cse=False), start, along)
+
+
 def between(ends: Step, share: Any) -> list[Any]:
     """States at `share` (0 to 1) of steps, by the cubic that meets values and rates at both ends."""
     keep, gone = 2 * share**3 - 3 * share**2 + 1, -2 * share**3 + 3 * share**2

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from pipeline.solving.grid import Grid, Segment
-from pipeline.solving.rosenbrock import Clock, Field, Step, analyse, between, step
+from pipeline.solving.rosenbrock import Clock, Field, Step, analyse, between, follow, step
 from pipeline.solving.status import Solution, Status, conclude
 
 # solved(t, start, arguments): the state `t` after `start`, None where it is not known in closed form
@@ -98,7 +98,7 @@ def _solve_segment(
         return (done.after, jnp.maximum(worst, error)), (z, done.rise_before)
 
     along = (jnp.arange(len(steps)), Clock(before, after, rate), steps)
-    (z, worst), path = jax.lax.scan(advance, (z, jnp.zeros(())), along)
+    (z, worst), path = follow(advance, (z, jnp.zeros(())), along)
     end = jax.tree.map(lambda v: v[-1], clock)
     last = (z, [steps[-1] * r for r in rates(z, end)])
     exact = jax.vmap(known)(jnp.asarray(segment.saved) - segment.start)

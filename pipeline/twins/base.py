@@ -46,6 +46,14 @@ class Observable(NamedTuple):
     description: str
 
 
+class Table(NamedTuple):
+    """Numbers that are the same in everybody, for the gallery."""
+
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
 @dataclass(frozen=True)
 class Twin(ABC):
     """Common part of all twins: names, parameters, observables, corrections."""
@@ -66,6 +74,7 @@ class Twin(ABC):
     over_years: ClassVar[tuple[str, ...]] = ()           # and over the years under a scenario
     ages: ClassVar[bool] = False                         # changes over the years without any change of habit
     equations: ClassVar[tuple[tuple[str, str], ...]] = ()    # LaTeX and what it says, for the gallery
+    fixed: ClassVar[tuple[Table, ...]] = ()              # what is drawn for nobody, for the gallery
     failures: ClassVar[tuple[str, ...]] = ()             # what the twin is known to get wrong, in words
     corrections: ClassVar[Mapping[str, str]] = {}        # switch -> what it corrects, in words
     as_published: ClassVar[frozenset[str]] = frozenset()     # corrections that the cited paper itself has right

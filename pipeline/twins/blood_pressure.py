@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from pipeline.twins.base import ExactTwin, Observable, Parameter, Values
+from pipeline.twins.base import ExactTwin, Observable, Parameter, Table, Values
 from pipeline.twins.body_composition import BodyComposition
 
 PAPER = "Herrgårdh 2022; spread assumed, none is published"
@@ -126,6 +126,15 @@ class BloodPressure(ExactTwin):
     at_visit = ("sbp_mmhg", "dbp_mmhg", "pulse_pressure_mmhg")
     over_years = ("sbp_mmhg", "dbp_mmhg")
     ages = True
+    fixed = (
+        Table(
+            "Systolic pressure (mmHg) by age in the four groups of the Framingham curves, and diastolic pressure at "
+            "30. The person's group is that whose curve passes what was measured.",
+            ("Age, years", "Group 1", "Group 2", "Group 3", "Group 4"),
+            (*((f"{a:.0f}", *map(float, row)) for a, row in zip(AGES, SYSTOLIC, strict=True)),
+             ("diastolic at 30", *map(float, DIASTOLIC_30))),
+        ),
+    )  # fmt: skip
     corrections: ClassVar[Mapping[str, str]] = {
         "continuous_groups": "slopes are interpolated between groups and ages instead of taken from the nearest",
         "drug_effect": "a standard dose acts within weeks, as in trials, more where pressure is high, "

@@ -8,16 +8,17 @@ mg/kg, insulin in pmol/kg, stomach and gut in mg, pools of the fat cell in perce
 
 from __future__ import annotations
 
+from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import pandas as pd
 
-from pipeline.twins.base import Parameter, Scalar
+from pipeline.twins.base import Parameter, Scalar, Table
 
 CITATION = "Herrgårdh T et al., Diabetol Metab Syndr 2023, doi 10.1186/s13098-023-01223-6"
-
-
 ASSUMED = "Herrgårdh 2023 for the median; spread assumed, none is published"
 TRAITS = (
     Parameter("production", "1", 1.0, 0.05, ASSUMED),       # of the constant part of endogenous glucose production
@@ -25,68 +26,15 @@ TRAITS = (
     Parameter("beta_cell", "1", 1.0, 0.30, ASSUMED),        # of insulin secretion
 )
 
-
-class Constants(NamedTuple):
-    """What is the same in everybody. Dalla Man 2007 unless a group says otherwise."""
-
-    VG: float = 1.88                        # dl/kg, volume of glucose
-    VI: float = 0.05                        # l/kg, volume of insulin
-    k1: float = 0.065                       # 1/min, glucose from plasma to tissue
-    k2: float = 0.079                       # 1/min, and back
-    m1: float = 0.19                        # 1/min, insulin from liver to plasma
-    m2: float = 0.484                       # 1/min, and back
-    m4: float = 0.194                       # 1/min, insulin lost from plasma
-    m5: float = 0.0304                      # min kg/pmol, hepatic extraction falls with secretion
-    m6: float = 0.6471                      # 1, hepatic extraction without secretion
-    Gb: float = 95.0                        # mg/dl, glucose at which secretion is basal
-    Ib: float = 25.0                        # pmol/l, insulin at which insulin action is zero
-    Sb: float = 1.8                         # pmol/kg/min, basal secretion
-    kmax: float = 0.0558                    # 1/min, emptying of the stomach
-    kmin: float = 0.008                     # 1/min
-    kabs: float = 0.057                     # 1/min, absorption from the gut
-    kgri: float = 0.0558                    # 1/min, grinding
-    f: float = 0.9                          # 1, share that reaches plasma
-    b: float = 0.82                         # 1, share of the meal at which emptying slows down
-    dd: float = 0.01                        # 1, and at which it speeds up again
-    kp1: float = 2.7                        # mg/kg/min, endogenous production
-    kp2: float = 0.0021                     # 1/min
-    kp3: float = 0.009                      # mg/kg/min per pmol/l
-    kp4: float = 0.0618                     # mg/kg/min per pmol/kg
-    ki: float = 0.0079                      # 1/min, delay of insulin on production
-    p2U: float = 0.0331                     # 1/min, delay of insulin on uptake
-    K: float = 2.3                          # pmol/kg per mg/dl, secretion by rising glucose
-    alpha: float = 0.05                     # 1/min, delay of secretion
-    betas: float = 0.11                     # pmol/kg/min per mg/dl, secretion by glucose
-    gamma: float = 0.5                      # 1/min, portal insulin into the liver
-    ke1: float = 0.0005                     # 1/min, renal excretion
-    ke2: float = 339.0                      # mg/kg, its threshold
-    # Herrgårdh 2023, fitted there
-    Uii: float = 0.830871862015361          # mg/kg/min, uptake by brain and red cells
-    kI1: float = 0.047611502708533          # 1/min per pmol/l, insulin action on muscle and liver
-    kI2: float = 0.042883597145619          # 1/min
-    Vm: float = 0.881325333507003           # mg/kg/min, muscle
-    Vmx: float = 0.040935870268503          # mg/kg/min per unit of insulin action
-    Km: float = 476.3512108268108           # mg/kg
-    Vl: float = 2.004669019320863           # mg/kg/min, liver
-    Vlx: float = 0.043932686418002          # mg/kg/min per unit of insulin action
-    Kl: float = 354.8519629537153           # mg/kg
-    # Nyman 2011, as carried over by Herrgårdh 2023: uptake by fat cells
-    nC: float = 2.1e-6
-    k8: float = 724.242
-    glut1: float = 7042.19
-    pf: float = 34.0
-    be: float = 3.0
-    kbf: float = 0.01
-    p1: float = 0.178910658618042           # 1/min
-    p2: float = 4.478155215098602           # 1/min
-    p3: float = 0.160881469168138           # 1/min
-    p4: float = 2.627135664357424           # 1/min
-    V6: float = 410.2032883752426           # phosphorylation of glucose
-    K6: float = 2.136098648464447
-    G6: float = 11495.60694632059
-
-
-C = Constants()
+CONSTANTS = pd.read_csv(str(files("pipeline.twins").joinpath("glucose_insulin.csv")), float_precision="round_trip")
+C: Any = SimpleNamespace(**dict(zip(CONSTANTS["name"], CONSTANTS["value"].tolist(), strict=True)))
+FIXED = (
+    Table(
+        "The same in everybody; rate constants of signalling inside the fat cell (Nyman 2011) stand in the code.",
+        tuple(head.capitalize() for head in CONSTANTS),
+        tuple(CONSTANTS.itertuples(index=False, name=None)),
+    ),
+)
 MG_PER_KCAL = 250.0                            # mg of glucose per kcal: all of a meal is counted as glucose
 ONE_LIMIT = "loss of fat improves insulin sensitivity up to 5 % in all factors, instead of two limits and a jump"
 LEAST_ACTION = -5.0                         # pmol/l, insulin action on fat at which receptors bind nothing

@@ -17,6 +17,7 @@ from pipeline.twins.base import EpisodeTwin, Observable, Scalar, Values
 from pipeline.twins.glucose_insulin import (
     CITATION,
     FAT_CELL_SCALE,
+    FIXED,
     MG_PER_KCAL,
     ONE_LIMIT,
     TRAITS,
@@ -74,6 +75,7 @@ class Meal(EpisodeTwin):
     citation = CITATION
     needs: ClassVar[Mapping[str, float]] = {"weight_kg": 75.0, "height_cm": 170.0}
     hears = ()
+    fixed = FIXED
     parameters = TRAITS
     observables: ClassVar[Mapping[str, Observable]] = {
         "meal_glucose_mg_dl": Observable("mg/dl", "plasma glucose"),
@@ -105,9 +107,10 @@ class Meal(EpisodeTwin):
          "Emptying of the stomach, which slows down within a meal of D mg; Q = Q1 + Q2, a = 2.5/((1 - b) D), c = "
          "2.5/(d D)."),
         (r"R_a = \frac{f \, k_{\text{abs}} Q_g}{W}", "Appearance in plasma (mg/kg/min) at body weight W."),
-        (r"\frac{dG_p}{dt} = \text{EGP} + R_a - \text{RE} - U_{\text{ii}} - k_1 G_p + k_2 G_t, \quad \frac{dG_t}{dt} "
-         r"= k_1 G_p - k_2 G_t - (U_m + U_l + U_f)",
-         "Glucose in plasma and tissue (mg/kg); the uptakes are those of the twin of fasting values, `metabolic`."),
+        (r"\frac{dG_p}{dt} = \text{EGP} + R_a - \text{RE} - U_{\text{ii}} - k_1 G_p + k_2 G_t",
+         "Glucose in plasma (mg/kg)."),
+        (r"\frac{dG_t}{dt} = k_1 G_p - k_2 G_t - (U_m + U_l + U_f)",
+         "Glucose in tissue (mg/kg); the uptakes are those of the twin of fasting values, `metabolic`."),
         (r"\text{EGP} = \max\left(0, (\text{production} \cdot k_{p1} - k_{p2} G_p - k_{p3} I_d - k_{p4} "
          r"I_{\text{po}}) \, \varphi_E\right)",
          "Endogenous production; as published it can be negative."),

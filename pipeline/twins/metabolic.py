@@ -17,6 +17,7 @@ from pipeline.twins.base import ExactTwin, Observable, Parameter, Values
 from pipeline.twins.body_composition import BodyComposition
 from pipeline.twins.glucose_insulin import (
     CITATION,
+    FIXED,
     ONE_LIMIT,
     TRAITS,
     Body,
@@ -61,6 +62,7 @@ class Metabolic(ExactTwin):
     needs: ClassVar[Mapping[str, float]] = {"weight_kg": 75.0, "height_cm": 170.0}
     reads = ("fat_ratio", "lean_ratio", "bmi_kg_m2")
     hears = BodyComposition.hears
+    fixed = FIXED
     parameters = (
         *TRAITS,
         Parameter("threshold", "mg/dl", 126.0, 0.0, "American Diabetes Association, Diabetes Care 2024;47:S20-S42"),
