@@ -14,7 +14,7 @@ from benchmarks import cases
 from benchmarks.measure import first, run_ours
 from pipeline.twins import System
 
-CHUNK = 100         # people in one call: a gradient keeps every step
+CHUNK = 500         # people in one call
 STEP = 1e-4         # of central differences, relative
 TYPICAL = {"weight_kg": 80.0, "pdff_percent": 5.0} | {
     "blood_alcohol_mg_dl": 50.0, "acetate_mmol_l": 1.0, "breath_alcohol_g_210l": 0.05, "gastric_volume_ml": 100.0,

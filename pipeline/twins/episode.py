@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.solving import Pace, Status, count_steps, run_batches, solve_episode, solve_episode_reference
 from pipeline.twins.base import EpisodeTwin, Values
-from pipeline.twins.system import Result
+from pipeline.twins.system import Result, fill, misses
 
 
 def episode_steps(
@@ -42,9 +42,7 @@ def simulate_episode(
     `events` are the arrays of one person (`event_arrays`); `steps` is for the batch method (`episode_steps`), and
     so is `pace`, another than the twin's own; `start` is another state to begin with than the twin's own.
     """
-    missing = jnp.any(jnp.stack([jnp.isnan(jnp.asarray(person.get(name, jnp.nan))) for name in twin.needs]))
-    filled = {n: jnp.where(jnp.isnan(v), twin.needs.get(n, v), v) for n, v in {**twin.needs, **person}.items()}
-    k = twin.constants(filled, p)
+    k = twin.constants(fill((twin,), person), p)
     times = jnp.asarray(times, dtype=float)
     line = twin.timeline(k, {n: jnp.asarray(v, dtype=float) for n, v in events.items()}, jnp.zeros(()), times[-1])
     state = twin.initial(k) if start is None else start
@@ -63,7 +61,7 @@ def simulate_episode(
     else:
         solution, held = solve_episode_reference(field, jump, state, k, line, times, twin.scale, rtol=rtol)
     values = jax.vmap(twin.observe, in_axes=(0, 0, None, 0))(times, solution.states, k, held)
-    status = jnp.where(missing, int(Status.MISSING_INPUT), solution.status)
+    status = jnp.where(misses(twin, person), int(Status.MISSING_INPUT), solution.status)
     values = {name: jnp.where(status == int(Status.OK), v, jnp.nan) for name, v in values.items()}
     flags = {words: (status == int(Status.OK)) & jnp.any(raised) for words, raised in twin.flags(k, values).items()}
     return Result(values, {twin.name: status}, flags, solution.error)

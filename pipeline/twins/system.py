@@ -90,9 +90,8 @@ def simulate(
     that reads from one that misses something misses it too.
     """
     known = {name: jnp.asarray(value, dtype=float) for name, value in person.items()}
-    missing = {t.name: _misses(t, known) for t in system.twins}
-    typical = {name: value for t in system.twins for name, value in t.needs.items()}
-    filled = {**typical, **{n: jnp.where(jnp.isnan(v), typical.get(n, v), v) for n, v in known.items()}}
+    missing = {t.name: misses(t, known) for t in system.twins}
+    filled = fill(system.twins, known)
     for place, later in enumerate(system.twins):
         for earlier in system.twins[:place]:
             if not set(later.reads).isdisjoint(earlier.observables):
@@ -130,8 +129,15 @@ def simulate(
     return Result(values, status, flags, error)
 
 
-def _misses(twin: Twin, person: Values) -> Any:
+def misses(twin: Twin, person: Values) -> Any:
+    """Whether something that the twin needs is not known of the person."""
     return jnp.any(jnp.stack([jnp.isnan(person.get(name, jnp.nan)) for name in twin.needs]))
+
+
+def fill(twins: Sequence[Twin], person: Values) -> dict[str, Any]:
+    """The person with typical values where one is missing, so that nothing breaks beside it."""
+    typical: dict[str, Any] = {name: value for twin in twins for name, value in twin.needs.items()}
+    return {**typical, **{n: jnp.where(jnp.isnan(v), typical.get(n, v), v) for n, v in person.items()}}
 
 
 def _status(solution: Solution, missing: Any) -> Any:
