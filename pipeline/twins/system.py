@@ -136,8 +136,8 @@ def misses(twin: Twin, person: Values) -> Any:
 
 def fill(twins: Sequence[Twin], person: Values) -> dict[str, Any]:
     """The person with typical values where one is missing, so that nothing breaks beside it."""
-    typical: dict[str, Any] = {name: value for twin in twins for name, value in twin.needs.items()}
-    return {**typical, **{n: jnp.where(jnp.isnan(v), typical.get(n, v), v) for n, v in person.items()}}
+    typical = {name: value for twin in twins for name, value in twin.needs.items()}
+    return {**typical, **{n: jnp.where(jnp.isnan(v), typical.get(n, jnp.nan), v) for n, v in person.items()}}
 
 
 def _status(solution: Solution, missing: Any) -> Any:
