@@ -87,7 +87,7 @@ def liver(system: System, x: Any, method: Method, parameters: Any = BODY_LIVER_P
 
 # Fasting glucose and insulin over years, as published
 
-DECADE = make_grid((0.0,), tuple(np.linspace(0.0, 3650.0, 41).tolist()))
+DECADE = make_grid((0.0,), tuple(np.linspace(0.0, 3650.0, 41).tolist()), max_step=91.25)      # as far apart as outputs
 PUBLISHED = System(
     (BodyComposition(frozenset({"resting_rate", "start", "diet", "sodium"})), Metabolic.build("published"))
 )
