@@ -70,7 +70,8 @@ calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/tw
 
 bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/README.md
 	$(PYTHON) -m pip install --quiet "sund>=2.9"
-	$(PYTHON) -m benchmarks.twins --people 1000 10000 --million --write
+	taskset --cpu-list 0 $(PYTHON) -m benchmarks.twins --people 1000 10000 --write
+	$(PYTHON) -m benchmarks.twins --million --cases
 
 clean:  ## remove the outputs of the study
 	rm -rf $(OUT)

@@ -2,8 +2,9 @@
 
     python -m benchmarks.twins [--people 1000 10000] [--cases liver alcohol] [--million] [--write]
 
-Each case has the same people, scenario and outputs here and there. `--million` adds one million people; `--write`
-renews the tables in benchmarks/README.md. Without sund (it needs a C++ compiler) its columns stay empty.
+Each case has the same people, scenario and outputs here and there, on one core (`taskset --cpu-list 0`): threads that
+wait for each other count twice as CPU time. `--million` adds one million people, on all cores; `--write` renews the
+tables in benchmarks/README.md. Without sund (it needs a C++ compiler) its columns stay empty.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def main() -> None:
     """Measure, print the tables, and write them if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--cases", nargs="+", choices=[*CASES, "gradients"], default=[*CASES, "gradients"])
+    parser.add_argument("--cases", nargs="*", choices=[*CASES, "gradients"], default=[*CASES, "gradients"])
     parser.add_argument("--exact", type=int, default=20, help="people whose errors Diffrax tells")
     parser.add_argument("--million", type=int, nargs="?", const=1_000_000, help="a million people, or as many")
     parser.add_argument("--write", action="store_true", help="renew benchmarks/README.md")
