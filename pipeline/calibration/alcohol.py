@@ -39,7 +39,7 @@ def _twin() -> EpisodeTwin:
 
 
 TWIN = _twin()
-PACE, STEPS = Pace(0.5, 1.1, 1e4), 176      # cost to 0.05; draws take fewer steps
+PACE, STEPS = Pace(0.5, 1.1, 1e4), 176      # cost to 0.05; draws take up to 160 steps
 GROUPS = {"Javors_Low": (16, "PEth_L"), "Javors_High": (11, "PEth_H")}    # people, their PEth at the start
 POOLED = "Javors_Combined"                                                # both groups together
 FROM_BASELINE = ("breath_alcohol_g_210l", "gastric_volume_ml", "peth_ng_ml")      # compared as change from time 0

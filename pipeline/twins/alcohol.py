@@ -150,11 +150,8 @@ class Alcohol(EpisodeTwin):
         opens, closes = liquid_spans(stretches, _emptying(k.p), jnp.zeros_like(k.V_B))
         meals = stack_meals(events["meal_start_min"], events["meal_kcal"])
         every = jnp.concatenate(
-            [
-                jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.few,
-                meals.left, meals.end,
-            ]
-        )  # fmt: skip
+            [jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.few, meals.left, meals.end]
+        )
         bounds = jnp.sort(jnp.clip(every, start, end))
         begin, middle = bounds[:-1], 0.5 * (bounds[1:] + bounds[:-1])
         flow, energy, alcohol = flows(events, middle)
@@ -204,8 +201,7 @@ class Alcohol(EpisodeTwin):
     def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
         """Emptying, exchange with food, uptake, elimination by ADH and CYP2E1, and PEth."""
         p = k.p
-        share = _emptied_share(t, y.u, p, u)
-        emptied = share * y.u * (y.m - y.P) / (y.u + RESIDUAL)                # mg/min
+        left, emptied = _emptied(t, y, p, u)
         over, given = self._exchange(t, y, k.p, u)
         taken = u["takes"] * over if "takes" in u else jnp.maximum(0.0, over)
         gut, E = self._fast(emptied, y, p)
@@ -215,7 +211,7 @@ class Alcohol(EpisodeTwin):
         bound = (bind + release) * y.Q
         still = self.corrects("quasi_steady")
         return State(
-            u=u["flow"] - share * y.u,
+            u=u["flow"] - left,
             m=u["ethanol"] - emptied,
             P=taken - given,
             I=jnp.zeros_like(gut) if still else emptied - (p["k3"] + p["k4"]) * y.I,
@@ -236,7 +232,7 @@ class Alcohol(EpisodeTwin):
     def observe(self, t: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
         """What is measured in blood, breath and stomach."""
         p = k.p
-        _, E = self._fast(_emptied_share(t, y.u, p, u) * y.u * (y.m - y.P) / (y.u + RESIDUAL), y, p)
+        _, E = self._fast(_emptied(t, y, p, u)[1], y, p)
         blind = 0.0 if self.corrects("breath_zero") else 0.00367
         return {
             "blood_alcohol_mg_dl": y.B,
@@ -266,6 +262,12 @@ def _emptied_share(t: Any, volume: Any, p: Values, u: Values) -> Any:
     since, rate = t - u["begin"], p["k_Kcal"]
     K = u["K"] * jnp.exp(-rate * since) - u["energy"] / rate * jnp.expm1(-rate * since)      # kcal
     return p["Vmax"] / (volume + p["km"]) * jnp.exp(-K / p["k_kcal"])
+
+
+def _emptied(t: Any, y: State, p: Values, u: Values) -> tuple[Any, Any]:
+    """Liquid (dL/min) and ethanol (mg/min) that leave the stomach."""
+    left = _emptied_share(t, y.u, p, u) * y.u
+    return left, left * (y.m - y.P) / (y.u + RESIDUAL)
 
 
 def _liquid_to_food(t: Any, volume: Any, u: Values) -> Any:
