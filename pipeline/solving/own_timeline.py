@@ -98,12 +98,13 @@ def solve_episode(
         return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)
 
     begin = (pack(start), bounds[0], jnp.asarray(pace.first), jnp.asarray(-1), jnp.zeros(()))
-    (_, end, _, _, error), (path, nodes, lengths, segments) = follow(advance, begin, jnp.arange(steps))
+    (last, end, _, _, error), (path, nodes, lengths, segments) = follow(advance, begin, jnp.arange(steps))
     place = _steps_that_hold(times, nodes)
     length = lengths[place]
     share = jnp.where(length > 0.0, (times - nodes[place]) / jnp.where(length > 0.0, length, 1.0), 0.0)
     read = unpack(between(jax.tree.map(lambda v: v[place], path), share))
-    states, status = conclude(read, gave_up=end < bounds[-1])
+    # What is not finite stays so to the end, or shows in the error: reading all states to see it would take longer.
+    states, status = conclude(read, gave_up=end < bounds[-1], proof=(last, error))
     held = {name: values[segments[place]] for name, values in timeline.inputs.items()}
     return Solution(states, jnp.where(status == int(Status.OK), error, jnp.inf), status), held
 

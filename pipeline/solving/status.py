@@ -36,9 +36,12 @@ class Solution(NamedTuple):
     status: Any         # a `Status`
 
 
-def conclude(states: Any, gave_up: Any = False) -> tuple[Any, Any]:
-    """The states as they may be shown, NaN everywhere unless all went well, and the status."""
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states)]))
+def conclude(states: Any, gave_up: Any = False, *, proof: Any = None) -> tuple[Any, Any]:
+    """The states as they may be shown, NaN everywhere unless all went well, and the status.
+
+    All went well if all of `proof` is finite, which is the states themselves unless given.
+    """
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(states if proof is None else proof)]))
     ended = jnp.where(finite, int(Status.OK), int(Status.NOT_FINITE))
     status = jnp.where(gave_up, int(Status.MAX_STEPS), ended)
     return jax.tree.map(lambda v: jnp.where(status == int(Status.OK), v, jnp.nan), states), status

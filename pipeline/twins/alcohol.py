@@ -33,10 +33,10 @@ class State(NamedTuple):
     u: Scalar    # dL, gastric liquid above the residual
     m: Scalar    # mg, ethanol in the stomach, liquid and food
     P: Scalar    # mg, of it held in solid food
-    I: Scalar    # mg, ethanol in the intestine  # noqa: E741
+    I: Scalar | None    # mg, ethanol in the intestine; none where it follows its balance  # noqa: E741
     B: Scalar    # mg/dL, blood ethanol
     A: Scalar    # mg/dL, plasma acetate
-    E: Scalar    # ng/mL, free PEth
+    E: Scalar | None    # ng/mL, free PEth; the same
     Q: Scalar    # ng/mL, bound PEth over its amount per unit of free at rest
 
 
@@ -88,7 +88,6 @@ class Alcohol(EpisodeTwin):
         "stepped (less than 6e-5 of any peak)",
         "breath_zero": "breath alcohol is zero when blood alcohol is, instead of 0.00367 g/210 L",
     }
-    scale = State(u=1.0, m=1e4, P=1e4, I=10.0, B=50.0, A=10.0, E=100.0, Q=100.0)
     pace = Pace(first=0.25, growth=1.4, largest=20.0)
     equations = (
         (r"\frac{du}{dt} = 10 \, \dot V - e \, u, \quad e = \frac{V_{\max}}{u + k_m} \, e^{-K / k_{\text{kcal}}}",
@@ -132,6 +131,11 @@ class Alcohol(EpisodeTwin):
         "A meal is energy alone: fat, protein and carbohydrate empty alike.",
     )  # fmt: skip
 
+    @property
+    def scale(self) -> State:
+        """Typical magnitudes."""
+        return self._without_fast(State(u=1.0, m=1e4, P=1e4, I=10.0, B=50.0, A=10.0, E=100.0, Q=100.0))
+
     def constants(self, person: Values, p: Values) -> Baseline:
         """Blood volume by Nadler SB et al., Surgery 1962;51:224-232, and PEth at the start (0 if not known)."""
         h, w = person["height_cm"] / 100.0, person["weight_kg"]
@@ -142,7 +146,7 @@ class Alcohol(EpisodeTwin):
     def initial(self, k: Baseline) -> State:
         """Sober and fasting, PEth in balance with what is bound."""
         zero = jnp.zeros_like(k.V_B)
-        return State(u=zero, m=zero, P=zero, I=zero, B=zero, A=zero, E=k.E0 + zero, Q=k.E0 + zero)
+        return self._without_fast(State(u=zero, m=zero, P=zero, I=zero, B=zero, A=zero, E=k.E0 + zero, Q=k.E0 + zero))
 
     def timeline(self, k: Baseline, events: Values, start: Any, end: Any) -> Timeline:
         """Segments between drinks, meals, and openings and closings of the stomach's exchange with food."""
@@ -208,18 +212,17 @@ class Alcohol(EpisodeTwin):
         B = jnp.maximum(y.B, 0.0)      # below zero the saturation has a pole
         eliminated = p["VmaxADH"] * B / (p["KmADH"] + B) + p["VmaxCYP2E1"] * B / (p["KmCYP2E1"] + B)
         bind, release = p["kPEth_bind"], p["kPEth_release"]
-        bound = (bind + release) * y.Q
-        still = self.corrects("quasi_steady")
-        return State(
+        rates = State(
             u=u["flow"] - left,
             m=u["ethanol"] - emptied,
             P=taken - given,
-            I=jnp.zeros_like(gut) if still else emptied - (p["k3"] + p["k4"]) * y.I,
+            I=emptied - (p["k3"] + p["k4"]) * gut,
             B=(p["k3"] * gut - LIVER * eliminated) / k.V_B,
             A=eliminated - p["k6"] * y.A,
-            E=jnp.zeros_like(E) if still else p["kPEth"] * y.B - (bind + release + p["kPEth_out"]) * y.E + bound,
+            E=p["kPEth"] * y.B - (bind + release + p["kPEth_out"]) * E + (bind + release) * y.Q,
             Q=release * (E - y.Q),
         )
+        return self._without_fast(rates)
 
     def _exchange(self, t: Any, y: State, p: Values, u: Values) -> tuple[Any, Any]:
         """What food would take up from the liquid, negative where the liquid is weaker, and what it gives (mg/min)."""
@@ -247,6 +250,10 @@ class Alcohol(EpisodeTwin):
         """Amounts that few survive, or that are none."""
         blood = seen["blood_alcohol_mg_dl"]
         return {"blood alcohol below 0 or above 500 mg/dL": (blood < -1.0) | (blood > 500.0)}
+
+    def _without_fast(self, y: State) -> State:
+        """The state without what follows its balance."""
+        return y._replace(I=None, E=None) if self.corrects("quasi_steady") else y
 
     def _fast(self, emptied: Any, y: State, p: Values) -> tuple[Any, Any]:
         """Ethanol in the intestine and free PEth: stepped, or in balance with what changes slowly."""
