@@ -228,7 +228,7 @@ CASES = {
         lambda x: sund_people.metabolic(x, PUBLISHED, PUBLISHED_P, DECADE.times), exact="sund", counts=settled,
     ),
     "alcohol": Case(
-        "alcohol, 24 hours, 1,441 outputs", 2e-3, 15.0, 100, drinkers, alcohol_of,
+        "alcohol, 24 hours, 1,441 outputs", 2e-3, 15.0, 200, drinkers, alcohol_of,
         lambda x: sund_people.alcohol(x, DAY), exact="sund",
     ),
     "peth": Case(

@@ -39,7 +39,7 @@ def _twin() -> EpisodeTwin:
 
 
 TWIN = _twin()
-PACE, STEPS = Pace(0.5, 1.1, 1e4), 176      # cost to 0.05; draws take up to 160 steps
+PACE, STEPS = Pace(0.07, 1.1, 1e4), 144      # cost to 0.1, mostly to 0.03; steps enough for the whole box of the starts
 GROUPS = {"Javors_Low": (16, "PEth_L"), "Javors_High": (11, "PEth_H")}    # people, their PEth at the start
 POOLED = "Javors_Combined"                                                # both groups together
 FROM_BASELINE = ("breath_alcohol_g_210l", "gastric_volume_ml", "peth_ng_ml")      # compared as change from time 0
@@ -264,10 +264,10 @@ ALCOHOL = Problem(
     effort=Effort(
         starts=12,
         chains=2,
-        warmup=90,
+        warmup=120,
         draws=200,
         walkers=40,
-        thinning=35,
+        thinning=120,
         tolerance=1e-6,
         tries=50,
         same=0.05,

@@ -1,6 +1,6 @@
 """Batch solver for people who each have their own time line: hours with drinks, meals and switches of the state.
 
-Steps follow a schedule, not an error control: small after each boundary, growing to a largest. So every lane does
+Steps follow a schedule, not an error control: small after a boundary, growing to a largest. So every lane does
 the same work, the steps land on every boundary, and a boundary that depends on parameters carries its gradient.
 """
 
@@ -23,24 +23,31 @@ class Timeline(NamedTuple):
 
     bounds: Any                  # (segments + 1,), rising; a segment may be empty
     inputs: dict[str, Any]       # (segments,), constant in each
+    first: Any = 0.0             # (segments,), length of the first step where it may be longer than the pace's
 
 
 class Pace(NamedTuple):
-    """Step lengths: `first` after a boundary, then each `growth` times the one before, up to `largest`."""
+    """Step lengths: `first` after a boundary, each later one `growth` times the one before and `first` more."""
 
     first: float
     growth: float
     largest: float
 
+    def next_step(self, before: Any, is_new: Any, first: Any, xp: Any) -> Any:
+        """The length after a step of `before`; `first` is the timeline's, `xp` the library of the arrays."""
+        longest = xp.where(is_new, xp.maximum(first, self.first), self.largest)
+        return xp.minimum(before * self.growth + self.first, longest)
 
-def count_steps(bounds: np.ndarray, pace: Pace) -> int:
+
+def count_steps(bounds: np.ndarray, pace: Pace, first: np.ndarray | float = 0.0) -> int:
     """Steps that the busiest of `bounds` (people, segments + 1) needs, rounded up so that few programs are compiled."""
-    t, h = bounds[:, 0].copy(), np.full(len(bounds), pace.first)
+    first = np.broadcast_to(first, bounds[:, 1:].shape)
+    t, h = bounds[:, 0].copy(), np.full(len(bounds), np.inf)
     segment = np.full(len(bounds), -1)
     count = 0
     while (t < bounds[:, -1]).any():
         now = (bounds[:, 1:-1] <= t[:, None]).sum(axis=1)
-        h = np.where(now > segment, pace.first, np.minimum(h * pace.growth, pace.largest))
+        h = pace.next_step(h, now > segment, np.take_along_axis(first, now[:, None], axis=1)[:, 0], np)
         t = next_node(t, h, np.take_along_axis(bounds, now[:, None] + 1, axis=1)[:, 0], np)
         segment, count = now, count + 1
     return -(-count // 16) * 16
@@ -67,7 +74,7 @@ def solve_episode(
     """
     tree = jax.tree.structure(start)
     scales = [float(s) for s in jax.tree.leaves(scale)]
-    bounds = timeline.bounds
+    bounds, longest = timeline.bounds, jnp.broadcast_to(timeline.first, timeline.bounds[1:].shape)
 
     def pack(state: Any) -> list[Any]:
         return [v / s for v, s in zip(jax.tree.leaves(state), scales, strict=True)]
@@ -89,7 +96,7 @@ def solve_episode(
         u = {name: values[now] for name, values in timeline.inputs.items()}
         jumped = pack(jump(unpack(z), (constants, u)))
         z = [jnp.where(is_new, a, b) for a, b in zip(jumped, z, strict=True)]
-        wish = jnp.where(is_new, pace.first, jnp.minimum(h * pace.growth, pace.largest))
+        wish = pace.next_step(h, is_new, longest[now], jnp)
         after = next_node(t, wish, bounds[now + 1], jnp)
         length = after - t
         u |= hold(t, length, unpack(z), (constants, u))
@@ -97,7 +104,7 @@ def solve_episode(
         done, error = step(rates_in(u), structure, z, clock, length, one)
         return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)
 
-    begin = (pack(start), bounds[0], jnp.asarray(pace.first), jnp.asarray(-1), jnp.zeros(()))
+    begin = (pack(start), bounds[0], jnp.asarray(jnp.inf), jnp.asarray(-1), jnp.zeros(()))
     (last, end, _, _, error), (path, nodes, lengths, segments) = follow(advance, begin, jnp.arange(steps))
     place = _steps_that_hold(times, nodes)
     length = lengths[place]

@@ -15,12 +15,13 @@ import jax.numpy as jnp
 
 from pipeline.solving import Pace, Timeline
 from pipeline.twins.base import EpisodeTwin, Observable, Parameter, Scalar, Values
+from pipeline.twins.events import NEVER
 from pipeline.twins.posteriors import read_posterior
 from pipeline.twins.stomach import Emptying, drinking, flows, liquid_spans, solid_share, stack_meals
 
 PAPER = "Podéus 2024, best fit"
 RESIDUAL = 1e-3        # dL of liquid in an empty stomach
-RUSH = 2.0             # times its volume to which liquid may grow in a step and still be followed in it
+CALM = 2.0             # min, first step after what sets nothing fast in motion: the end of a drink, of liquid, of food
 LIVER = 15.0           # dL
 ETHANOL = 789.1        # mg/dL of pure ethanol per % v/v
 PETH_G_MOL = 703.0
@@ -88,7 +89,7 @@ class Alcohol(EpisodeTwin):
         "stepped (less than 6e-5 of any peak)",
         "breath_zero": "breath alcohol is zero when blood alcohol is, instead of 0.00367 g/210 L",
     }
-    pace = Pace(first=0.25, growth=1.4, largest=20.0)
+    pace = Pace(first=0.04, growth=1.3, largest=15.0)
     equations = (
         (r"\frac{du}{dt} = 10 \, \dot V - e \, u, \quad e = \frac{V_{\max}}{u + k_m} \, e^{-K / k_{\text{kcal}}}",
          "Liquid in the stomach above its residual of 0.001 dL (u, dL), drunk at the rate of the drink (L/min), "
@@ -154,9 +155,15 @@ class Alcohol(EpisodeTwin):
         opens, closes = liquid_spans(stretches, _emptying(k.p), jnp.zeros_like(k.V_B))
         meals = stack_meals(events["meal_start_min"], events["meal_kcal"])
         every = jnp.concatenate(
-            [jnp.stack([start, end]), stretches.start[1:], opens, closes, meals.start, meals.few, meals.left, meals.end]
-        )
+            [
+                jnp.stack([start, end]), stretches.start[1:], opens, closes,
+                meals.start, meals.few.ravel(), meals.left, meals.end,
+            ]
+        )  # fmt: skip
         bounds = jnp.sort(jnp.clip(every, start, end))
+        wet = stretches.flow > 0.0
+        filling = jnp.where(wet, jnp.stack([stretches.start, opens]), NEVER).ravel()
+        is_sharp = jnp.any(jnp.concatenate([filling, meals.start]) == bounds[:-1, None], axis=1)
         begin, middle = bounds[:-1], 0.5 * (bounds[1:] + bounds[:-1])
         flow, energy, alcohol = flows(events, middle)
         liquid = jnp.any((opens <= middle[:, None]) & (middle[:, None] < closes), axis=1)
@@ -181,6 +188,7 @@ class Alcohol(EpisodeTwin):
                 "size": jnp.where(eaten, meals.size[last], 0.0),
                 "empties": jnp.any(meals.end == begin[:, None], axis=1).astype(float),
             },
+            jnp.where(is_sharp, 0.0, CALM),
         )
 
     def jump(self, y: State, k: Baseline, u: Values) -> State:
@@ -189,18 +197,17 @@ class Alcohol(EpisodeTwin):
         return y._replace(m=y.m - held, P=y.P - held)
 
     def hold(self, t: Any, step: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
-        """Whether food takes up ethanol in this step, and the ratio of liquid to food where it changes too fast.
+        """Whether food takes up ethanol in this step: a balance too fast to be crossed inside one.
 
-        The balance of both is too fast to be crossed inside a step. Food takes up ethanol if the liquid would be the
-        stronger one at the end although nothing was taken up, as implicit Euler sees it.
+        It does if the liquid would be the stronger one at the end although nothing was taken up, as implicit Euler
+        sees it.
         """
         later = t + step
         share = _emptied_share(later, y.u, k.p, u)
         volume = (y.u + step * u["flow"]) / (1.0 + step * share)
         held = y.P / (1.0 + step * k.p["k_poolOut"])
         liquid = (y.m - held + step * u["ethanol"]) / (1.0 + step * share * volume / (volume + RESIDUAL))
-        ratio, rushes = _liquid_to_food(later, volume, u), volume + RESIDUAL > RUSH * (y.u + RESIDUAL)
-        return {"takes": (liquid > held * ratio).astype(float), "rush": jnp.where(rushes, ratio, 0.0)}
+        return {"takes": (liquid > held * _liquid_to_food(later, volume, u)).astype(float)}
 
     def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
         """Emptying, exchange with food, uptake, elimination by ADH and CYP2E1, and PEth."""
@@ -226,10 +233,7 @@ class Alcohol(EpisodeTwin):
 
     def _exchange(self, t: Any, y: State, p: Values, u: Values) -> tuple[Any, Any]:
         """What food would take up from the liquid, negative where the liquid is weaker, and what it gives (mg/min)."""
-        ratio = _liquid_to_food(t, y.u, u)
-        if "rush" in u:
-            ratio = jnp.where(u["rush"] > 0.0, u["rush"], ratio)
-        over = y.m - y.P - y.P * ratio
+        over = y.m - y.P - y.P * _liquid_to_food(t, y.u, u)
         return u["open"] * p["k_poolIn"] * over, u["open"] * p["k_poolOut"] * y.P
 
     def observe(self, t: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:

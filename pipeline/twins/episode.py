@@ -18,10 +18,12 @@ def episode_steps(
 ) -> int:
     """Steps that the batch solver needs for the busiest of `people` (leaves with a leading axis)."""
 
-    def bounds(person: Values, p: Values, events: Values) -> Any:
-        return twin.timeline(twin.constants(person, p), events, jnp.zeros(()), jnp.asarray(end)).bounds
+    def bounds(person: Values, p: Values, events: Values) -> tuple[Any, Any]:
+        line = twin.timeline(twin.constants(person, p), events, jnp.zeros(()), jnp.asarray(end))
+        return line.bounds, jnp.broadcast_to(line.first, line.bounds[1:].shape)
 
-    return count_steps(np.asarray(jax.jit(jax.vmap(bounds))(people, p, events)), pace or twin.pace)
+    where, first = jax.jit(jax.vmap(bounds))(people, p, events)
+    return count_steps(np.asarray(where), pace or twin.pace, np.asarray(first))
 
 
 def simulate_episode(

@@ -18,6 +18,7 @@ from pipeline.twins.base import Values
 from pipeline.twins.events import NEVER
 
 SOLID_END_MIN = 225.64471664  # min after a meal at which the emptying curve reaches zero, whatever its size
+FEW_KCAL = (9.0, 3.0, 1.0)    # solid energy below which its volume falls fast; with the last it is that of 1 kcal
 LEFT_KCAL = 1e-3              # solid energy at which the exchange with the liquid stops
 DRINKING_STEPS = 12           # steps through a drink, where the volume has no closed form
 
@@ -33,7 +34,7 @@ class Meals(NamedTuple):
 
     start: Any       # min
     size: Any        # kcal, M: solid energy right after the meal
-    few: Any         # min at which 1 kcal is left, the least that counts as a volume,
+    few: Any         # (levels, meals), min at which each of `FEW_KCAL` is left,
     left: Any        # and `LEFT_KCAL`; or the next meal, as for the others
     end: Any         # min at which nothing is left; never, if the next meal comes first
 
@@ -58,7 +59,7 @@ def stack_meals(start: Any, kcal: Any) -> Meals:
 
     gone = start + SOLID_END_MIN
     end = jnp.where(gone < after, gone, NEVER)
-    return Meals(start, size, until(1.0), until(LEFT_KCAL), end)
+    return Meals(start, size, jnp.stack([until(kcal) for kcal in FEW_KCAL]), until(LEFT_KCAL), end)
 
 
 class Intervals(NamedTuple):
