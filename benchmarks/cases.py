@@ -61,7 +61,7 @@ class FieldAlone(System):
         return jax.tree.map(lambda _: None, dict(start))
 
 
-YEARS = make_grid((0.0,), tuple(np.linspace(0.0, 1095.0, 37).tolist()))
+YEARS = make_grid((0.0,), tuple(np.linspace(0.0, 1095.0, 37).tolist()), growth=1.5)      # as far apart as outputs
 BODY_LIVER = build_twins(["body_composition", "liver_fat"])
 BODY_LIVER_P = {twin.name: twin.defaults() for twin in BODY_LIVER}
 

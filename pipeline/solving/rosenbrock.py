@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pipeline.solving.sparsity import Matrix, Pattern, dependencies, factor, find_pattern, solve
+from pipeline.solving.sparsity import Matrix, Pattern, dependencies, find_pattern, linear_solver
 
 Field = Callable[[Any, Any, Any], Any]          # field(t, state, arguments) -> state's rate
 # The same over scaled leaves: rates(z, clock). The clock is whatever moves on its own: time, states known in advance.
@@ -58,25 +58,27 @@ def analyse(rates: Rates, z: list[Any], clock: Any, *, sparse: bool = True) -> S
 def step(rates: Rates, structure: Structure, z: list[Any], clock: Clock, h: Any, one: Any) -> tuple[Step, Any]:
     """One step of length `h` (zero is allowed and changes nothing), and its error relative to value or scale.
 
+    The error is a number to look at and has no derivative.
     `one` is 1.0, but not known to be when compiling (see `_keep`).
     """
     pattern = structure.pattern
     f1, push = jax.linearize(rates, z, clock.start)
     still = jax.tree.map(jnp.zeros_like, clock.start)
-    f1, lu = _keep(f1, one), factor(_shifted_jacobian(lambda v: push(v, still), pattern, z, h), pattern)
+    f1 = _keep(f1, one)
+    solve = linear_solver(_shifted_jacobian(lambda v: push(v, still), pattern, z, h), pattern)
     rise = [h * a for a in f1]
     first = second = rise
     if structure.timed:       # stages see how the field moves with the clock
         drift = [h * h * d for d in push([jnp.zeros_like(v) for v in z], clock.rate)]
         first = [a + 0.5 * d for a, d in zip(rise, drift, strict=True)]
         second = [a + 1.5 * d for a, d in zip(rise, drift, strict=True)]
-    k1 = solve(lu, pattern, first)
-    k2 = solve(lu, pattern, [a + 4.0 * b for a, b in zip(second, k1, strict=True)])
+    k1 = solve(first)
+    k2 = solve([a + 4.0 * b for a, b in zip(second, k1, strict=True)])
     f3 = _keep(rates([a + 2.0 * b for a, b in zip(z, k1, strict=True)], clock.end), one)
-    k3 = solve(lu, pattern, [h * a + b - c for a, b, c in zip(f3, k1, k2, strict=True)])
+    k3 = solve([h * a + b - c for a, b, c in zip(f3, k1, k2, strict=True)])
     f4 = _keep(rates([a + 2.0 * b + c for a, b, c in zip(z, k1, k3, strict=True)], clock.end), one)
     known = [b - c - 8.0 / 3.0 * d for b, c, d in zip(k1, k2, k3, strict=True)]
-    k4 = solve(lu, pattern, [h * a + b for a, b in zip(f4, known, strict=True)])
+    k4 = solve([h * a + b for a, b in zip(f4, known, strict=True)])
     new = [a + 2.0 * b + c + d for a, b, c, d in zip(z, k1, k3, k4, strict=True)]
     # The last stage's own equation gives the rate at the new value to second order in k4, without another call.
     rise_after = [2.0 * d - b for d, b in zip(k4, known, strict=True)]
@@ -84,7 +86,7 @@ def step(rates: Rates, structure: Structure, z: list[Any], clock: Clock, h: Any,
     error = parts[0]
     for part in parts[1:]:                                 # k4 is order 3 minus order 2
         error = jnp.maximum(error, part)
-    return Step(z, rise, new, rise_after), error
+    return Step(z, rise, new, rise_after), jax.lax.stop_gradient(error)
 
 
 def _keep(values: list[Any], one: Any) -> list[Any]:

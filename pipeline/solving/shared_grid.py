@@ -41,7 +41,9 @@ def solve_batch(
         error = jnp.maximum(error, worst)
         for column, values in zip(history, read, strict=True):
             column.append(values)
-    states, status = conclude(jax.tree_util.tree_unflatten(tree, [jnp.concatenate(column) for column in history]))
+    states = jax.tree_util.tree_unflatten(tree, [jnp.concatenate(column) for column in history])
+    # What is not finite stays so to the end, or shows in the error: reading all states to see it would take longer.
+    states, status = conclude(states, proof=(leaves, error))
     return Solution(states, jnp.where(status == int(Status.OK), error, jnp.inf), status)
 
 

@@ -114,3 +114,36 @@ def solve(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
                 x[i] = x[i] - lu[i, j] * x[j]
         x[i] = x[i] / lu[i, i]
     return x
+
+
+def solve_transposed(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
+    """The same of the transposed system."""
+    x = list(right)
+    for n, i in enumerate(pattern.order):
+        for j in pattern.order[:n]:
+            if (j, i) in lu:
+                x[i] = x[i] - lu[j, i] * x[j]
+        x[i] = x[i] / lu[i, i]
+    for n, i in reversed(list(enumerate(pattern.order))):
+        for j in pattern.order[n + 1 :]:
+            if (j, i) in lu:
+                x[i] = x[i] - lu[j, i] * x[j]
+    return x
+
+
+def linear_solver(matrix: Matrix, pattern: Pattern) -> Callable[[Sequence[Any]], list[Any]]:
+    """Solves systems of one matrix, which is factored once; derivatives take the factors too, and not their making."""
+    lu = factor(jax.tree.map(jax.lax.stop_gradient, matrix), pattern)
+
+    def times(x: Sequence[Any]) -> list[Any]:
+        return [sum(matrix[i, j] * x[j] for j in row) for i, row in enumerate(pattern.nonzero)]
+
+    def solver(right: Sequence[Any]) -> list[Any]:
+        return jax.lax.custom_linear_solve(
+            times,
+            list(right),
+            solve=lambda _, b: solve(lu, pattern, b),
+            transpose_solve=lambda _, b: solve_transposed(lu, pattern, b),
+        )
+
+    return solver

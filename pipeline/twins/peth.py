@@ -19,8 +19,8 @@ from pipeline.twins.episode import simulate_episode
 from pipeline.twins.events import Events, event_arrays
 
 DAY_MIN = 1440.0
-PACE = Pace(first=0.5, growth=1.6, largest=30.0)      # PEth to a thousandth
-STEPS = 240                # enough for the two days below at all plausible parameters
+PACE = Pace(first=0.1, growth=1.5, largest=25.0)      # PEth to two thousandths, mostly to one
+STEPS = 224                # enough for the two days below at all plausible parameters
 PURE_G_L = 789.1           # g of ethanol in a litre of it
 WINE_PERCENT, WINE_KCAL_L = 12.0, 133.25
 # The evening that stands for a drinking day: dinner, and from a little later on wine, evenly over three hours.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.solving.rosenbrock import _shifted_jacobian
-from pipeline.solving.sparsity import dependencies, factor, solve
+from pipeline.solving.sparsity import dependencies, factor, linear_solver, solve, solve_transposed
 from pipeline.solving.sparsity import find_pattern as pattern_of
 
 EXACT = {
@@ -86,6 +86,28 @@ def test_factor_and_solve_equal_a_dense_solution(seed):
     assert all(j in pattern.rows[i] or j in pattern.nonzero[i] for i, j in lu)
     for right in rng.normal(size=(3, size)):
         np.testing.assert_allclose(solve(lu, pattern, list(right)), np.linalg.solve(dense, right), rtol=1e-10)
+        turned = solve_transposed(lu, pattern, list(right))
+        np.testing.assert_allclose(turned, np.linalg.solve(dense.T, right), rtol=1e-10)
+
+
+@pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev])
+def test_slopes_of_a_solution_in_matrix_and_right_side_are_those_of_a_dense_one(mode):
+    """Of a chain whose elimination fills, under `vmap`, as people are solved."""
+    pattern = find_pattern(lambda y: [y[0] * y[2], y[0] + y[1], y[1] * y[2] + y[3], y[0] * y[3]], 4)
+    places = [(i, j) for i, row in enumerate(pattern.nonzero) for j in row]
+    rows, columns = (np.array(side) for side in zip(*places, strict=True))
+
+    def sparse(entries, right):
+        return jnp.stack(linear_solver(dict(zip(places, entries, strict=True)), pattern)(list(right)))
+
+    def dense(entries, right):
+        return jnp.linalg.solve(jnp.zeros((4, 4)).at[rows, columns].set(entries), right)
+
+    rng = np.random.default_rng(0)
+    entries, right = rng.normal(size=(5, len(places))) + 4.0 * (rows == columns), rng.normal(size=(5, 4))
+    ours, exact = (jax.vmap(mode(f, argnums=(0, 1)))(entries, right) for f in (sparse, dense))
+    for a, b in zip(ours, exact, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
 
 
 def test_chain_is_solved_without_fill():
