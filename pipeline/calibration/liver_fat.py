@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.calibration.liver_fat_held_back import predict
 from pipeline.calibration.problem import FitParameter, Problem, Quantity, Theta
 from pipeline.solving import make_grid, solve_batch
-from pipeline.twins import TWINS, DynamicTwin, Scenario, System
+from pipeline.twins import PUBLISHED_FITS, TWINS, DynamicTwin, Scenario, System
 
 PERSON = {"carbohydrate_fraction": 0.40, "fat_fraction": 0.42}
 DIET = Scenario.model_validate(
@@ -34,14 +34,6 @@ BOUNDS = (0.01, 100.0)                # of every parameter, as in Simonsson 2024
 def training_data() -> pd.DataFrame:
     """The 17 points: observable, time_d, mean, sem."""
     return pd.read_csv(str(files("pipeline.calibration").joinpath("liver_fat_studies.csv")))
-
-
-def published_vectors() -> pd.DataFrame:
-    """Vectors published with Simonsson 2024, and their costs there.
-
-    `train` fits best; `diet` and `drug` are the ones behind its predictions of diets and drugs.
-    """
-    return pd.read_csv(str(files("pipeline.calibration").joinpath("liver_fat_published.csv")), index_col="vector")
 
 
 def _liver() -> DynamicTwin:
@@ -150,7 +142,7 @@ def penalty(p: Theta) -> Any:
 
 
 UNITS = {q.name: q.unit for q in LIVER.parameters}
-BEST = published_vectors().loc["train"]
+BEST = PUBLISHED_FITS.loc["train"]
 LIVER_FAT = Problem(
     name=LIVER.name,
     citation=LIVER.citation,

@@ -101,33 +101,17 @@ def factor(matrix: Matrix, pattern: Pattern) -> Matrix:
     return lu
 
 
-def solve(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
-    """The solution of the factored system for one right-hand side."""
+def solve(lu: Matrix, pattern: Pattern, right: Sequence[Any], *, transposed: bool = False) -> list[Any]:
+    """The solution of the factored system, or of its transpose, for one right-hand side."""
     x = list(right)
-    for n, i in enumerate(pattern.order):
-        for j in pattern.order[:n]:
-            if (i, j) in lu:
-                x[i] = x[i] - lu[i, j] * x[j]
-    for n, i in reversed(list(enumerate(pattern.order))):
-        for j in pattern.order[n + 1 :]:
-            if (i, j) in lu:
-                x[i] = x[i] - lu[i, j] * x[j]
-        x[i] = x[i] / lu[i, i]
-    return x
-
-
-def solve_transposed(lu: Matrix, pattern: Pattern, right: Sequence[Any]) -> list[Any]:
-    """The same of the transposed system."""
-    x = list(right)
-    for n, i in enumerate(pattern.order):
-        for j in pattern.order[:n]:
-            if (j, i) in lu:
-                x[i] = x[i] - lu[j, i] * x[j]
-        x[i] = x[i] / lu[i, i]
-    for n, i in reversed(list(enumerate(pattern.order))):
-        for j in pattern.order[n + 1 :]:
-            if (j, i) in lu:
-                x[i] = x[i] - lu[j, i] * x[j]
+    for order, divides in ((pattern.order, transposed), (pattern.order[::-1], not transposed)):
+        for n, i in enumerate(order):
+            for j in order[:n]:
+                place = (j, i) if transposed else (i, j)
+                if place in lu:
+                    x[i] = x[i] - lu[place] * x[j]
+            if divides:
+                x[i] = x[i] / lu[i, i]
     return x
 
 
@@ -143,7 +127,7 @@ def linear_solver(matrix: Matrix, pattern: Pattern) -> Callable[[Sequence[Any]],
             times,
             list(right),
             solve=lambda _, b: solve(lu, pattern, b),
-            transpose_solve=lambda _, b: solve_transposed(lu, pattern, b),
+            transpose_solve=lambda _, b: solve(lu, pattern, b, transposed=True),
         )
 
     return solver

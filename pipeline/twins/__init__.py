@@ -4,6 +4,7 @@ from pipeline.twins.base import DynamicTwin, EpisodeTwin, ExactTwin, Mode, Obser
 from pipeline.twins.episode import episode_steps, simulate_episode, simulate_episodes
 from pipeline.twins.events import Drink, Events, Meal, event_arrays
 from pipeline.twins.inputs import INPUTS, NO_CHANGE, Scenario, combine, read_scenarios, resolve
+from pipeline.twins.liver_fat import PUBLISHED_FITS
 from pipeline.twins.person import PersonEpisode, PersonScenario, simulate_person, simulate_person_episode
 from pipeline.twins.registry import EPISODES, TWINS, YEARS, build_twins
 from pipeline.twins.system import Result, System, simulate
@@ -12,6 +13,7 @@ __all__ = [
     "EPISODES",
     "INPUTS",
     "NO_CHANGE",
+    "PUBLISHED_FITS",
     "TWINS",
     "YEARS",
     "Drink",

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from pipeline.calibration import PROBLEMS
-from pipeline.calibration.liver_fat import SHARES, at_rest, published_vectors, training_data
+from pipeline.calibration.liver_fat import SHARES, at_rest, training_data
 from pipeline.calibration.optimise import Search, optimise
 from pipeline.calibration.verdicts import IDENTIFIED, NOT_IDENTIFIED, ONLY_RATIO
 from pipeline.twins import TWINS
+from pipeline.twins.liver_fat import PUBLISHED_FITS
 
 LIVER = TWINS["liver_fat"]
 PROBLEM = PROBLEMS["liver_fat"]
@@ -51,13 +52,13 @@ def test_seventeen_points_of_one_study():
 
 @pytest.mark.parametrize(("vector", "cost"), [("train", 5.0410), ("diet", 8.3311), ("drug", 6.8384)])
 def test_published_vectors_have_their_published_cost(search, vector, cost):
-    published = published_vectors().loc[vector]
+    published = PUBLISHED_FITS.loc[vector]
     assert search.cost(logs(published)) == pytest.approx(cost, abs=1e-3)
     assert published["cost"] == cost
 
 
 def test_the_steady_state_is_the_published_formula():
-    p = LIVER.build("corrected").defaults() | published_vectors().loc["train"].to_dict()
+    p = LIVER.build("corrected").defaults() | PUBLISHED_FITS.loc["train"].to_dict()
     _, state, influx, loss = at_rest({name: jnp.asarray(v) for name, v in p.items()})
     V = p["k_tca"]
     assert float(state.D) == pytest.approx(V / p["k_dnl"], rel=1e-12)
@@ -67,7 +68,7 @@ def test_the_steady_state_is_the_published_formula():
 
 
 def test_the_penalty_is_zero_exactly_inside_the_bands(search):
-    p = published_vectors().loc["diet"].to_dict()
+    p = PUBLISHED_FITS.loc["diet"].to_dict()
     low, high = SHARES["dnl_share"]
     for share, extra in ((low - 0.01, 37.415), (low + 1e-6, 0.0), (high - 1e-6, 0.0), (high + 0.01, 37.415)):
         moved = {**p, "k_tca": share / (1.0 - share) * (p["k_diet"] + p["k_nefa"])}

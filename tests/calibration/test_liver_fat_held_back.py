@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.calibration.liver_fat import published_vectors
 from pipeline.calibration.liver_fat_held_back import answer, arms, held_back_data, predict
+from pipeline.twins.liver_fat import PUBLISHED_FITS
 
-VECTORS = published_vectors().drop(columns="cost")
+VECTORS = PUBLISHED_FITS.drop(columns="cost")
 DIET, DRUG = VECTORS.loc["diet"].to_dict(), VECTORS.loc["drug"].to_dict()
 SHIPPED = files("pipeline.twins").joinpath("posteriors")
 # Multipliers of lipogenesis that go with the diet vector in the paper's material.

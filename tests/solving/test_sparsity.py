@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.solving.rosenbrock import _shifted_jacobian
-from pipeline.solving.sparsity import dependencies, factor, linear_solver, solve, solve_transposed
+from pipeline.solving.sparsity import dependencies, factor, linear_solver, solve
 from pipeline.solving.sparsity import find_pattern as pattern_of
 
 EXACT = {
@@ -86,7 +86,7 @@ def test_factor_and_solve_equal_a_dense_solution(seed):
     assert all(j in pattern.rows[i] or j in pattern.nonzero[i] for i, j in lu)
     for right in rng.normal(size=(3, size)):
         np.testing.assert_allclose(solve(lu, pattern, list(right)), np.linalg.solve(dense, right), rtol=1e-10)
-        turned = solve_transposed(lu, pattern, list(right))
+        turned = solve(lu, pattern, list(right), transposed=True)
         np.testing.assert_allclose(turned, np.linalg.solve(dense.T, right), rtol=1e-10)
 
 
