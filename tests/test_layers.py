@@ -2,14 +2,13 @@
 
 import ast
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.repository import ROOT, git_files
+
 # A package imports only what stands before it.
 ORDER = (
     "schema", "config", "runs", "cohorts", "solving", "twins", "calibration", "fitting", "features", "models",
@@ -128,17 +127,9 @@ def test_the_library_does_not_print(path):
     assert [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"] == []
 
 
-def tracked() -> list[Path]:
-    if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout: which files are tracked is not known")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    paths = [ROOT / part.decode() for part in listed.split(b"\0") if part]
-    return [path for path in paths if path.exists() or path.is_symlink()]
-
-
 def texts() -> Iterator[tuple[str, int, str]]:
     """Every line of every tracked text file, with the file's name and the line's number."""
-    for path in tracked():
+    for path in git_files():
         if path.is_symlink() or not path.is_file():
             continue
         try:
@@ -180,11 +171,11 @@ def test_the_search_of_tracked_files_can_find(what, line):
 
 def test_generated_files_are_not_tracked():
     places = ("data/runs/", "data/raw/", "data/mlflow/", ".venv", "build/", ".cache/")
-    assert [name(path) for path in tracked() if name(path).startswith(places)] == []
+    assert [name(path) for path in git_files() if name(path).startswith(places)] == []
 
 
 def test_links_are_not_tracked():
-    assert [f"{name(path)} -> {path.readlink()}" for path in tracked() if path.is_symlink()] == []
+    assert [f"{name(path)} -> {path.readlink()}" for path in git_files() if path.is_symlink()] == []
 
 
 @pytest.mark.parametrize("path", TESTS, ids=name)

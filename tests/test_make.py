@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.repository import ROOT, git_files
+
 STAGES = ("cohort", "fit", "features", "train", "evaluate", "report", "track")
 # What every stage uses; a change reruns the cohort, and the rest if its outputs or settings change.
 SHARED = {"pipeline/__init__.py", "pipeline/config.py", "pipeline/schema.py", "pipeline/runs.py", "stages/__init__.py"}
@@ -92,17 +93,14 @@ def executed(done: subprocess.CompletedProcess[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Checkout:
     """What a commit of the working tree would hold, with a link to the environment of these tests."""
-    if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout: which files belong to it is not known")
     if not (Path(sys.prefix) / "bin" / "python").exists():
         pytest.skip("Python is not in a virtual environment that could stand in for .venv")
     folder = tmp_path_factory.mktemp("checkout")
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    for name in (part.decode() for part in listed.split(b"\0") if part):
-        if (ROOT / name).is_file() and not name.startswith(".venv"):
+    for path in git_files("--cached", "--others", "--exclude-standard"):
+        name = path.relative_to(ROOT)
+        if path.is_file() and name.parts[0] != ".venv":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(path, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
     return Checkout(folder)
 
