@@ -122,7 +122,7 @@ class AlcoholMarkers(EpisodeTwin):
         u=0.1, K=100.0, R=100.0, m=1e4, P=1e4, I=1e4, Bc=50.0, Bp=50.0, T=50.0, L=50.0, A=10.0, Lg=1e-2, G=1e-2,
         Ug=0.1, Ls=1e-2, H=1e-2, Us=0.1, W=1.0, Va=500.0, Um=100.0, Uv=1.0, E=100.0, Q=100.0,
     )  # fmt: skip
-    pace = Pace(first=0.1, growth=1.5, largest=10.0)
+    pace = Pace(first=0.05, growth=1.3, largest=10.0)
     equations = (
         (r"\frac{du}{dt} = \dot V - r_e, \quad r_e = V_{\max} \frac{u}{u + K_m} \, \frac{1}{1 + (x / "
          r"\text{km}_{\text{kcal}})^n}, \quad x = \frac{K}{k_{\text{kcal}}}",
