@@ -14,8 +14,7 @@ from benchmarks import cases
 from benchmarks.measure import first, run_ours
 from pipeline.twins import System
 
-CHUNK = 500         # people in one call
-STEP = 1e-4         # of central differences, relative
+STEP = 1e-4      # of central differences, relative
 TYPICAL = {"weight_kg": 80.0, "pdff_percent": 5.0} | {
     "blood_alcohol_mg_dl": 50.0, "acetate_mmol_l": 1.0, "breath_alcohol_g_210l": 0.05, "gastric_volume_ml": 100.0,
     "peth_ng_ml": 100.0,
@@ -70,7 +69,7 @@ def measure(key: str, number: int, few: int = 5) -> Gradient:
     by = lambda q, x: of(unravel(q), x)  # noqa: E731
     forward = run_ours(lambda x: by(vector, x), people, case.chunk)
     runs = {
-        mode: run_ours(lambda x, gradient=gradient: gradient(by)(vector, x), people, CHUNK)
+        mode: run_ours(lambda x, gradient=gradient: gradient(by)(vector, x), people, case.chunk)
         for mode, gradient in MODES.items()
     }
     modes = {mode: run.cpu_us for mode, run in runs.items()}
