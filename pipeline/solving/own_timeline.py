@@ -68,7 +68,7 @@ def solve_episode(
     """States of one person at `times`, and the inputs that hold there; for `jax.vmap` over people.
 
     `field(t, state, (constants, inputs))` and `jump(state, (constants, inputs))`, which says what happens at the
-    start of a segment. `hold(t, step, state, (constants, inputs))` gives further inputs that are fixed for a step:
+    start of a segment. `hold(t, end, state, (constants, inputs))` gives further inputs that are fixed for a step:
     the side of a kink that it is solved on. `steps` must be enough (`count_steps`); whoever needs more ends with
     `Status.MAX_STEPS`.
     """
@@ -86,7 +86,7 @@ def solve_episode(
         return lambda z, t: pack(field(t, unpack(z), (constants, u)))
 
     first = {name: values[0] for name, values in timeline.inputs.items()}
-    first |= hold(bounds[0], pace.first, start, (constants, first))
+    first |= hold(bounds[0], bounds[1], start, (constants, first))
     structure = analyse(rates_in(first), pack(start), bounds[0])
 
     def advance(carry: Any, number: Any) -> Any:
@@ -99,7 +99,7 @@ def solve_episode(
         wish = pace.next_step(h, is_new, longest[now], jnp)
         after = next_node(t, wish, bounds[now + 1], jnp)
         length = after - t
-        u |= hold(t, length, unpack(z), (constants, u))
+        u |= hold(t, after, unpack(z), (constants, u))
         clock, one = Clock(t, after, jnp.ones_like(t)), jnp.where(number >= 0, 1.0, 2.0)
         done, error = step(rates_in(u), structure, z, clock, length, one)
         return (done.after, after, wish, now, jnp.maximum(worst, error)), (done, t, length, now)

@@ -196,18 +196,17 @@ class Alcohol(EpisodeTwin):
         held = jnp.where(u["empties"] > 0.5, y.P, 0.0)
         return y._replace(m=y.m - held, P=y.P - held)
 
-    def hold(self, t: Any, step: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
+    def hold(self, t: Any, end: Any, y: State, k: Baseline, u: Values) -> dict[str, Any]:
         """Whether food takes up ethanol in this step: a balance too fast to be crossed inside one.
 
         It does if the liquid would be the stronger one at the end although nothing was taken up, as implicit Euler
         sees it.
         """
-        later = t + step
-        share = _emptied_share(later, y.u, k.p, u)
+        step, share = end - t, _emptied_share(end, y.u, k.p, u)
         volume = (y.u + step * u["flow"]) / (1.0 + step * share)
         held = y.P / (1.0 + step * k.p["k_poolOut"])
         liquid = (y.m - held + step * u["ethanol"]) / (1.0 + step * share * volume / (volume + RESIDUAL))
-        return {"takes": (liquid > held * _liquid_to_food(later, volume, u)).astype(float)}
+        return {"takes": (liquid > held * _liquid_to_food(end, volume, u)).astype(float)}
 
     def vector_field(self, t: Any, y: State, k: Baseline, u: Values) -> State:
         """Emptying, exchange with food, uptake, elimination by ADH and CYP2E1, and PEth."""

@@ -173,8 +173,8 @@ class EpisodeTwin(Twin):
         """State after what happens at the very start of a segment with inputs `u`."""
         return y
 
-    def hold(self, t: Any, step: Any, y: Any, k: Any, u: Values) -> dict[str, Any]:
-        """Further inputs that the batch solver fixes for a step from `t` (the side of a kink), when it is stiff."""
+    def hold(self, t: Any, end: Any, y: Any, k: Any, u: Values) -> dict[str, Any]:
+        """Further inputs that the batch solver fixes for a step from `t` to `end`: the side of a kink, if stiff."""
         return {}
 
     @abstractmethod

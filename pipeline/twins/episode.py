@@ -55,8 +55,8 @@ def simulate_episode(
     def jump(y: Any, arguments: Any) -> Any:
         return twin.jump(y, *arguments)
 
-    def hold(t: Any, step: Any, y: Any, arguments: Any) -> dict[str, Any]:
-        return twin.hold(t, step, y, *arguments)
+    def hold(t: Any, end: Any, y: Any, arguments: Any) -> dict[str, Any]:
+        return twin.hold(t, end, y, *arguments)
 
     if method == "batch":
         solution, held = solve_episode(field, jump, hold, state, k, line, times, twin.scale, pace or twin.pace, steps)

@@ -21,7 +21,7 @@ def jump(y, at):
     return {"x": y["x"] + u["dose"]}
 
 
-def no_hold(t, step, y, at):
+def no_hold(t, end, y, at):
     return {}
 
 
