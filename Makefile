@@ -65,7 +65,7 @@ ui: $(READY)  ## MLflow UI on the runs, at http://127.0.0.1:5000 (choose "Traini
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery
 
-calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about an hour and a half)
+calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about an hour)
 	$(PYTHON) -m stages.calibrate
 
 bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/README.md
