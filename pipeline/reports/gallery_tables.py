@@ -15,6 +15,7 @@ from pipeline.reports.gallery_words import apart, number, short, span, unit
 from pipeline.twins import INPUTS, Twin
 
 NORMAL = 1.959964        # standard deviations on each side of 95 %
+CONVERGED = 1.05         # r-hat up to which chains have found the same distribution
 
 
 def origin(signal: str, reader: type[Twin], twins: Mapping[str, type[Twin]]) -> tuple[str, str]:
@@ -161,5 +162,7 @@ def search_words(evidence: Evidence | None) -> str:
     published = f"The published vector costs {short(s['published_cost'])}. " if "published_cost" in s else ""
     starts = "starts" in s and "starts_reaching_best" in s
     reached = f"{s['starts_reaching_best']} of {s['starts']} random starts reached the best fit. " if starts else ""
-    mixed = f"Chains agree (r-hat at most {s['r_hat_max']:.3f})." if "r_hat_max" in s else ""
-    return f"{published}{reached}{mixed}"
+    if "r_hat_max" not in s:
+        return f"{published}{reached}"
+    agree = "Chains agree" if s["r_hat_max"] <= CONVERGED else "Chains do not fully agree: read ranges as rough"
+    return f"{published}{reached}{agree} (r-hat at most {s['r_hat_max']:.2f})."

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from typing import ClassVar, NamedTuple
@@ -13,6 +14,7 @@ from pipeline.reports import render_index, render_twin
 from pipeline.reports.gallery_courses import choose, upstream
 from pipeline.reports.gallery_evidence import cost, predicted_panels, read_evidence, training_panels
 from pipeline.reports.gallery_math import mathml, symbol
+from pipeline.reports.gallery_tables import search_words
 from pipeline.reports.gallery_words import in_words, linked, number
 from pipeline.twins import TWINS, DynamicTwin, Observable, Parameter, Scenario, Twin
 from pipeline.twins.stroke_risk import StrokeRisk
@@ -201,6 +203,14 @@ def test_every_kept_calibration_is_drawn_as_it_was_fitted():
         assert np.all(panel.low <= panel.high)
     lawitz = next(p for p in predicted_panels(evidence) if p.study.startswith("Lawitz"))
     assert cost(lawitz) == pytest.approx(evidence.summary["held_back"]["best"]["Lawitz 2018"], rel=1e-3)
+
+
+@pytest.mark.parametrize(("r_hat", "agree"), [(1.01, True), (1.42, False)])
+def test_chains_agree_only_where_they_do(r_hat, agree):
+    shipped = read_evidence("liver_fat")
+    words = search_words(replace(shipped, summary=shipped.summary | {"r_hat_max": r_hat}))
+    assert ("Chains agree" in words) is agree
+    assert f"{r_hat:.2f}" in words
 
 
 def test_a_page_asks_nothing_of_twins_but_what_a_twin_must_have():
