@@ -29,7 +29,7 @@ TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py units.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui framingham nafld gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,12 @@ lint: $(READY)  ## style, types
 
 ui: $(READY)  ## MLflow UI on the runs, at http://127.0.0.1:5000 (choose "Training runs")
 	$(PYTHON) -m mlflow server --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
+
+framingham: $(READY)  ## fetch the Framingham teaching data (2.8 MB) to data/raw, for the studies of that name
+	$(PYTHON) -m stages.fetch framingham
+
+nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the studies of that name
+	$(PYTHON) -m stages.fetch nafld
 
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery

@@ -27,6 +27,7 @@ from pipeline.schema import Variable, variables
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 SetName = Literal["routine", "mechanistic", "both"]
+SOURCES = ("nhanes", "framingham", "nafld", "csv")
 
 
 class ConfigError(ValueError):
@@ -119,12 +120,39 @@ class CsvCohort(Strict):
     include: tuple[Rule, ...] = ()
 
 
+class FraminghamCohort(Strict):
+    """The Framingham teaching data, as `make framingham` fetches them."""
+
+    source: Literal["framingham"]
+    exam: Literal[1, 2, 3, "every"] = 1              # time zero; "every": each person counts at each examination
+    folder: Path = Path("data/raw/framingham")       # relative to where the program runs
+    include: tuple[Rule, ...] = ()
+
+
+class NafldCohort(Strict):
+    """Fatty-liver patients and matched controls of Olmsted County, as `make nafld` fetches them."""
+
+    source: Literal["nafld"]
+    folder: Path = Path("data/raw/nafld")
+    include: tuple[Rule, ...] = ()
+
+
 class Outcome(Strict):
-    """What is predicted: an event for whoever passes any of the rules."""
+    """What is predicted: at the visit whoever passes any of the rules, or afterwards the first of some events."""
 
     name: Name
     label: str
-    any_of: tuple[Rule, ...] = Field(min_length=1)
+    any_of: tuple[Rule, ...] = ()
+    events: tuple[Name, ...] = ()                    # kinds of the source's dated events
+    horizon_years: PositiveFloat | None = None       # within which the first of them counts; death before it competes
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.any_of) == bool(self.events):
+            raise ValueError("needs either any_of (rules at the visit) or events (of the time after it)")
+        if bool(self.events) != (self.horizon_years is not None):
+            raise ValueError("events and horizon_years belong together")
+        return self
 
 
 class Twins(Strict):
@@ -183,7 +211,7 @@ class Study(Strict):
     seed: int = Field(ge=0)
     predictors: tuple[str, ...] = Field(min_length=1)      # routine variables a model may use
     variables: dict[Name, OwnVariable] = {}
-    cohort: NhanesCohort | CsvCohort = Field(discriminator="source")
+    cohort: NhanesCohort | FraminghamCohort | NafldCohort | CsvCohort = Field(discriminator="source")
     outcome: Outcome
     twins: Twins = Twins()
     models: Models = Models()
@@ -308,7 +336,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     """One pydantic error as section, key, what was given and what is allowed."""
-    where = [str(part) for part in error["loc"] if part not in ("nhanes", "csv")]
+    where = [str(part) for part in error["loc"] if part not in SOURCES]
     section, key = (f"[{'.'.join(where[:-1])}] " if len(where) > 1 else ""), (where[-1] if where else "")
     given, context = error.get("input"), error.get("ctx", {})
     match error["type"]:
@@ -324,7 +352,7 @@ def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         case "union_tag_invalid":
             return f"[{key}] source is {context['tag']!r}; allowed: {context['expected_tags']}"
         case "union_tag_not_found":
-            return f"[{key}] source is missing; allowed: 'nhanes', 'csv'"
+            return f"[{key}] source is missing; allowed: {', '.join(map(repr, SOURCES))}"
     wanted = re.sub(r"^Input should be ", "", error["msg"])
     return f"{section}{key} is {given!r}; it should be {wanted[0].lower() + wanted[1:]}"
 
@@ -339,7 +367,7 @@ def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         if isinstance(part, int):
             continue
-        if part in ("nhanes", "csv"):
+        if part in SOURCES:
             found = [m for m in found if m.model_fields["source"].annotation == Literal[part]]
             continue
         fields = [m.model_fields[part] for m in found if part in m.model_fields]

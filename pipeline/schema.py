@@ -95,8 +95,10 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
             {
                 "person_id": pa.Column(str, nullable=False, unique=True),
                 "outcome": person,
-                "event": pa.Column(int, pa.Check.isin([0, 1])),
+                "event": pa.Column(int, pa.Check.isin([0, 1])),    # by the horizon; 0 also where it is not known
                 "time_d": pa.Column(float, nullable=True),         # missing when measured at the visit itself
+                "status": pa.Column(str, pa.Check.isin(["event", "competing", "censored"])),    # what ended time_d
+                "weight": pa.Column(float, pa.Check.ge(0)),        # 0 where the event is not known, else 1 or more
             },
             strict=True,
         ),
@@ -123,6 +125,7 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
                 "repeat": pa.Column(int, pa.Check.ge(0)),
                 "fold": pa.Column(int, pa.Check.ge(0)),
                 "event": pa.Column(int, pa.Check.isin([0, 1])),
+                "weight": pa.Column(float, pa.Check.ge(0)),                 # of the person, as in outcomes
                 "risk": pa.Column(float, probability),
                 "risk_low": pa.Column(float, probability, nullable=True),   # 95 % over the person's twin draws
                 "risk_high": pa.Column(float, probability, nullable=True),

@@ -12,6 +12,7 @@ from pipeline.runs import RunError, Stage, stage
 from pipeline.schema import TableError
 
 RUNS = Path("data/runs")
+RAW = Path("data/raw")
 SCENARIOS = Path("configs/scenarios")
 
 # The parts of a study that each stage depends on.
@@ -19,7 +20,7 @@ SECTIONS = {
     "cohort": {"cohort", "outcome", "variables"},
     "fit": {"twins", "seed", "variables"},
     "features": {"twins", "seed"},
-    "train": {"models", "predictors", "seed", "variables"},
+    "train": {"models", "outcome", "predictors", "seed", "variables"},
     "evaluate": {"evaluation", "report", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},

@@ -35,6 +35,7 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
         predictors=study.predictors,
         known=known,
         names=study.models.feature_sets,
+        horizon_years=study.outcome.horizon_years,
     )
     draws = None
     if features is not None:

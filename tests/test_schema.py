@@ -18,7 +18,7 @@ ENDINGS = {
     "U/L": "u_l", "umol/L": "umol_l", "g/L": "g_l", "10*9/L": "1e9_l", "mL/min/{1.73_m2}": "ml_min_173m2",
     "mg/L": "mg_l", "ng/L": "ng_l", "mg/dL": "mg_dl", "dB/m": "db_m", "kPa": "kpa", "g/wk": "g_wk",
     "kcal/d": "kcal_d", "mL/min/kg": "ml_min_kg", "L/min": "l_min", "g/d": "g_d", "min/d": "min_d", "h": "h",
-    "{PackYears}": "years",
+    "{PackYears}": "years", "/d": "per_day",
 }  # fmt: skip
 
 
@@ -81,6 +81,7 @@ TABLES = {
     },
     "outcomes": {
         "person_id": ["a", "b"], "outcome": ["stroke", "stroke"], "event": [0, 1], "time_d": [np.nan, 30.0],
+        "status": ["censored", "event"], "weight": [1.0, 1.2],
     },
     "fits": {
         "person_id": ["a", "a"], "twin": ["liver_fat"] * 2, "parameter": ["k", "v"], "unit": ["1", "L"],
@@ -90,7 +91,7 @@ TABLES = {
     "features": {"person_id": ["a", "b"], "weight_change": [0.1, np.nan]},
     "predictions": {
         "person_id": ["a", "a"], "model": ["logistic"] * 2, "feature_set": ["both", "routine"],
-        "repeat": [0, 1], "fold": [0, 4], "event": [1, 1], "risk": [0.0, 1.0],
+        "repeat": [0, 1], "fold": [0, 4], "event": [1, 1], "weight": [1.0, 0.0], "risk": [0.0, 1.0],
         "risk_low": [0.0, np.nan], "risk_high": [0.2, np.nan],
     },
 }  # fmt: skip

@@ -74,7 +74,8 @@ def write_cohort(folder: Path) -> None:
         "cohort/people": people.assign(sex=sex),
         "cohort/observations": seen.assign(text=pd.Series([None] * PEOPLE, dtype="str"), flag=""),
         "cohort/outcomes": pd.DataFrame(
-            {"person_id": ids, "outcome": "stroke", "event": event, "time_d": np.nan}
+            {"person_id": ids, "outcome": "stroke", "event": event, "time_d": np.nan,
+             "status": "censored", "weight": 1.0}
         ),
         "features/features": pd.DataFrame({"person_id": ids, "fat": waist * 0.31, "failed": np.nan}),
     }

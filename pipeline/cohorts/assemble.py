@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.cohorts import csv_file, nhanes
+from pipeline.cohorts import csv_file, framingham, nafld, nhanes
 from pipeline.cohorts.baseline import BMI, baseline
+from pipeline.cohorts.outcome import CENSORED, DAYS_A_YEAR, EVENT, Follow, by_horizon, censoring_weights, follow
 from pipeline.cohorts.quality import describe
 from pipeline.cohorts.source import Source
 from pipeline.cohorts.units import convert
@@ -18,6 +19,8 @@ from pipeline.schema import TableError, Variable
 
 COHORTS: dict[str, Callable[[Any, Mapping[str, Variable]], Source]] = {
     "nhanes": nhanes.load,
+    "framingham": framingham.load,
+    "nafld": nafld.load,
     "csv": csv_file.load,
 }
 
@@ -42,6 +45,9 @@ def build(study: Study) -> Cohort:
     name = source.identity["file"]
     rules = (*study.cohort.include, *study.outcome.any_of)
     _check_offered(rules, source, name)
+    if unknown := sorted(set(study.outcome.events) - set(source.events["event"])):
+        there = ", ".join(dict.fromkeys(source.events["event"])) or "none, as nobody was followed up"
+        raise TableError(f"{name}: [outcome] events: no {', '.join(unknown)}; this cohort has {there}")
 
     table = baseline(source.people, source.observations, known)
     absent = {rule.variable for rule in rules} - set(table.columns)
@@ -63,31 +69,60 @@ def build(study: Study) -> Cohort:
     for rule in study.cohort.include:
         keep(passes(table, rule, known), rule.reason)
 
-    measured = pd.concat([table[rule.variable].notna() for rule in study.outcome.any_of], axis=1)
-    passed = pd.concat([passes(table, rule, known) for rule in study.outcome.any_of], axis=1)
-    event = (passed.to_numpy() & measured.to_numpy()).any(axis=1)
-    is_known = measured.any(axis=1)
-    keep(is_known, "outcome known")
-    event = event[is_known.to_numpy()]
+    outcome = study.outcome
+    if outcome.horizon_years is None:
+        measured = pd.concat([table[rule.variable].notna() for rule in outcome.any_of], axis=1)
+        keep(measured.any(axis=1), "outcome known")
+        passed = [passes(table, rule, known) & table[rule.variable].notna() for rule in outcome.any_of]
+        event = pd.concat(passed, axis=1).any(axis=1).to_numpy()
+        followed = Follow(np.full(len(table), np.nan), np.where(event, EVENT, CENSORED))
+        weight = np.ones(len(table))
+    else:
+        followed = follow(table.index, source.events, outcome.events)
+        had = (followed.time_d <= 0) & (followed.status == EVENT)
+        keep(pd.Series(~had, index=table.index), f"no {_or(outcome.events)} before time zero")
+        followed = followed.of(~had)
+        after = followed.time_d > 0
+        keep(pd.Series(after, index=table.index), "followed after time zero")
+        followed = followed.of(after)
+        _check_horizon(followed, outcome.horizon_years, name)
+        horizon_d = DAYS_A_YEAR * outcome.horizon_years
+        event = by_horizon(*followed, horizon_d) == 1
+        weight = censoring_weights(*followed, horizon_d)
     if event.all() or not event.any():
         raise TableError(
-            f"{name}: outcome {study.outcome.name} is the same for everybody: {int(event.sum())} with it, "
-            f"{int((~event).sum())} without; a model needs both. Check [outcome] any_of, its limits and units"
+            f"{name}: outcome {outcome.name} is the same for everybody: {int(event.sum())} with it, "
+            f"{int((~event).sum())} without; a model needs both. Check [outcome], its limits and units"
         )
 
     kept = table.index
-    people = source.people[source.people["person_id"].isin(kept)].reset_index(drop=True)
+    people = source.people.set_index("person_id").loc[kept].reset_index()
     observations = source.observations[source.observations["person_id"].isin(kept)].reset_index(drop=True)
     outcomes = pd.DataFrame(
         {
             "person_id": people["person_id"],
-            "outcome": pd.Series(study.outcome.name, index=people.index, dtype="str"),
+            "outcome": pd.Series(outcome.name, index=people.index, dtype="str"),
             "event": event.astype("int64"),
-            "time_d": np.full(len(people), np.nan),    # measured at the visit itself
+            "time_d": followed.time_d,
+            "status": pd.Series(followed.status, index=people.index, dtype="str"),
+            "weight": weight,
         }
     )
-    quality = describe(source, people, observations, outcomes, flow, study.outcome.label, known)
+    quality = describe(source, people, observations, outcomes, flow, outcome.label, known)
     return Cohort(people, observations, outcomes, flow, quality)
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return " or ".join(name.replace("_", " ") for name in names)
+
+
+def _check_horizon(followed: Follow, years: float, name: str) -> None:
+    """Raise `TableError` if the horizon lies beyond everybody's follow-up."""
+    longest = float(followed.time_d.max()) / DAYS_A_YEAR
+    if longest < years:
+        raise TableError(
+            f"{name}: [outcome] horizon_years is {years:g}, but nobody was followed longer than {longest:.1f} years"
+        )
 
 
 def passes(table: pd.DataFrame, rule: Rule, known: Mapping[str, Variable]) -> pd.Series:

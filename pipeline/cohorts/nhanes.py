@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.cohorts.source import Defect, Part, Source, checked_range, long_table
+from pipeline.cohorts.source import Defect, Part, Source, as_levels, checked_range, long_table
 from pipeline.cohorts.units import convert
 from pipeline.config import NhanesCohort
 from pipeline.runs import hash_file
@@ -189,7 +189,7 @@ def load(cohort: NhanesCohort, known: Mapping[str, Variable]) -> Source:
     _compare_self_report(raw, note)
 
     parts = [*_numbers(raw, known, note), *_answers(raw, known, note), _smoking(raw, known, note)]
-    parts.append(_text(known["age_topcoded"], topcoded.map({True: "yes", False: "no"})))
+    parts.append(as_levels(known["age_topcoded"], topcoded.map({True: "yes", False: "no"})))
     _note_absent(raw, note)
     person_id = raw["SEQN"].astype("int64").astype("str")
     people = pd.DataFrame(
@@ -301,7 +301,7 @@ def _answers(raw: pd.DataFrame, known: Mapping[str, Variable], note: Note) -> li
         if variable.kind == "number":
             parts.append(checked_range(variable, texts.map(codes).to_numpy(dtype=float)))
         else:
-            parts.append(_text(variable, texts.map(codes)))
+            parts.append(as_levels(variable, texts.map(codes)))
     return parts
 
 
@@ -311,7 +311,7 @@ def _smoking(raw: pd.DataFrame, known: Mapping[str, Variable], note: Note) -> Pa
     levels = [SMOKING.get(pair) for pair in zip(ever, now, strict=True)]
     status = pd.Series(levels, index=raw.index, dtype=object)
     note("smoking answers that do not agree", SMOKES_NOW, (ever != "") & status.isna(), "set missing")
-    return _text(known["smoking_status"], status)
+    return as_levels(known["smoking_status"], status)
 
 
 def _as_text(column: pd.Series) -> pd.Series:
@@ -319,11 +319,6 @@ def _as_text(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column):
         column = column.astype("Int64")
     return column.astype("string").fillna("").astype(object)
-
-
-def _text(variable: Variable, values: pd.Series) -> Part:
-    texts = values.astype(object).where(values.notna(), None).to_numpy()
-    return Part(variable, texts, np.full(len(texts), "", dtype=object))
 
 
 def _note_absent(raw: pd.DataFrame, note: Note) -> None:

@@ -11,6 +11,11 @@ import pandas as pd
 from pipeline.cohorts.units import is_implausible
 from pipeline.schema import Variable
 
+# A source without follow-up. One row a person and kind of event: the day of the first, or, where `happened` is 0,
+# how long the person was followed without one. Every kind that a source has stands there for everybody.
+NO_EVENTS = pd.DataFrame({"person_id": [], "event": [], "time_d": [], "happened": []}).astype(
+    {"person_id": "str", "event": "str", "time_d": float, "happened": int}
+)
 IMPLAUSIBLE = "implausible"    # starts the flag of a reading set missing because it lies outside the range
 
 
@@ -33,6 +38,7 @@ class Source(NamedTuple):
     identity: dict[str, Any]                     # file, sha256, licence, citation, rows
     conversions: dict[str, dict[str, int]]       # variable -> unit in the file -> readings
     defects: list[Defect]
+    events: pd.DataFrame = NO_EVENTS             # person_id, event, time_d, happened: see `NO_EVENTS`
 
 
 class Part(NamedTuple):
@@ -51,6 +57,12 @@ def checked_range(variable: Variable, values: np.ndarray, flags: np.ndarray | No
         values = np.where(outside, np.nan, values)
         flags = np.where(outside, f"{IMPLAUSIBLE}: outside {variable.allowed()}, set missing", flags)
     return Part(variable, values, flags)
+
+
+def as_levels(variable: Variable, values: pd.Series) -> Part:
+    """Readings of a category; None where there is none."""
+    read = values.astype(object).where(values.notna(), None).to_numpy()
+    return Part(variable, read, np.full(len(read), "", dtype=object))
 
 
 def long_table(person_id: pd.Series, time_d: np.ndarray, parts: Sequence[Part]) -> pd.DataFrame:

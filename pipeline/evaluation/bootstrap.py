@@ -42,21 +42,21 @@ def judge(
 ) -> Judgement:
     """Every metric of every model and feature set, and each feature set against "routine".
 
-    `groups` has person_id as index. In each resample a metric is the mean over the repeats of the
+    `groups` has person_id as index. Where people were lost to follow-up, each counts with the weight of the table,
+    which stays that of the whole cohort. In each resample a metric is the mean over the repeats of the
     cross-validation; intervals are the 2.5 % and 97.5 % quantiles over resamples of people. They say how much
     the figures would vary with other people, not with other models fitted to them.
     """
-    persons, event, risks = arrange(predictions)
+    persons, event, weight, risks = arrange(predictions)
     unknown = persons.difference(groups.index)
     if len(unknown):
         raise RunError(f"{len(unknown)} people with predictions are not in people.parquet: run train again")
     counts = resample(groups.loc[persons].to_numpy(), draws=resamples, seed=seed)
-    share = counts @ event / counts.sum(axis=1)
-    usable = counts[(share > 0) & (share < 1)]
+    events, known = counts @ (event * (weight > 0)), counts @ (weight > 0)
+    usable = counts[(events > 0) & (events < known)]
 
-    everybody = np.ones((1, len(event)))
-    values = {key: _mean(risk, event, everybody, threshold)[:, 0] for key, risk in risks.items()}
-    spread = {key: _chunked(risk, event, usable, threshold) for key, risk in risks.items()}
+    values = {key: _mean(risk, event, weight[None], threshold)[:, 0] for key, risk in risks.items()}
+    spread = {key: _chunked(risk, event, usable, weight, threshold) for key, risk in risks.items()}
 
     reasons: list[str] = []
     dropped = len(counts) - len(usable)
@@ -86,28 +86,37 @@ def judge(
     )
 
 
-def arrange(
-    predictions: pd.DataFrame,
-) -> tuple[pd.Index, Int[np.ndarray, " people"], dict[tuple[str, str], Float[np.ndarray, "repeats people"]]]:
-    """People in order, their events, and the risks of each model and feature set as one block."""
-    first = predictions.drop_duplicates("person_id").set_index("person_id")["event"].sort_index()
+class Arranged(NamedTuple):
+    """Predictions by person, in the order of `persons`."""
+
+    persons: pd.Index
+    event: Int[np.ndarray, " people"]
+    weight: Float[np.ndarray, " people"]       # 0 where it is not known whether the event came
+    risks: dict[tuple[str, str], Float[np.ndarray, "repeats people"]]      # by model and feature set
+
+
+def arrange(predictions: pd.DataFrame) -> Arranged:
+    """The table of predictions as arrays; raises `RunError` if a model lacks people."""
+    first = predictions.drop_duplicates("person_id").set_index("person_id")[["event", "weight"]].sort_index()
     risks = {}
     for key, rows in predictions.groupby(["model", "feature_set"], sort=False):
         wide = rows.pivot(index="repeat", columns="person_id", values="risk").reindex(columns=first.index)
         if wide.isna().to_numpy().any():
             raise RunError(f"predictions.parquet: {key[0]}, {key[1]} lacks people in a repeat: rerun train")
         risks[key[0], key[1]] = wide.to_numpy()
-    return first.index, first.to_numpy(dtype=np.int64), risks
+    return Arranged(first.index, first["event"].to_numpy(np.int64), first["weight"].to_numpy(float), risks)
 
 
 def _mean(risks: np.ndarray, event: np.ndarray, weights: np.ndarray, threshold: float) -> np.ndarray:
     return np.mean([measure(risk, event, weights, threshold) for risk in risks], axis=0)
 
 
-def _chunked(risks: np.ndarray, event: np.ndarray, counts: np.ndarray, threshold: float) -> np.ndarray:
+def _chunked(
+    risks: np.ndarray, event: np.ndarray, counts: np.ndarray, weight: np.ndarray, threshold: float
+) -> np.ndarray:
     rows = max(1, CELLS // len(event))
     parts = [
-        _mean(risks, event, counts[start : start + rows].astype(float), threshold)
+        _mean(risks, event, counts[start : start + rows] * weight, threshold)
         for start in range(0, len(counts), rows)
     ]
     return np.concatenate([np.empty((len(METRICS), 0)), *parts], axis=1)

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from pipeline.evaluation.bootstrap import arrange
 from pipeline.evaluation.metrics import net_benefit, net_benefit_treat_all
@@ -17,7 +17,7 @@ GRID = np.round(np.arange(0.01, 1.0, 0.01), 2)
 
 
 def wilson(
-    events: Int[np.ndarray, " groups"], people: Int[np.ndarray, " groups"]
+    events: Float[np.ndarray, " groups"], people: Float[np.ndarray, " groups"]
 ) -> tuple[Float[np.ndarray, " groups"], Float[np.ndarray, " groups"]]:
     """95 % interval of a proportion (Wilson 1927, 10.1080/01621459.1927.10502953).
 
@@ -39,20 +39,20 @@ def calibration_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     is the mean over repeats.
     """
     tables = []
-    for key, risk, event in _persons(predictions):
+    for key, risk, event, weight in _persons(predictions):
         wanted = int(np.clip(len(risk) // PEOPLE_PER_BIN, 1, BINS))
         edges = np.unique(np.quantile(risk, np.arange(1, wanted) / wanted))
         members = np.searchsorted(edges, risk, side="left")
         _, members = np.unique(members, return_inverse=True)
-        tables.append(_groups(key, "bin", members, int(members.max()) + 1, risk, event))
+        tables.append(_groups(key, "bin", members, int(members.max()) + 1, risk, event, weight))
     table = pd.concat(tables, ignore_index=True).rename(columns={"mean_risk": "predicted"})
     return table[["model", "feature_set", "bin", "predicted", "observed", "low", "high", "n", "events"]]
 
 
 def decision_curve(predictions: pd.DataFrame, *, threshold: float) -> pd.DataFrame:
     """Net benefit over a grid of thresholds that includes `threshold`, beside that of acting on everyone."""
-    _, event, risks = arrange(predictions)
-    one = np.ones((1, len(event)))
+    _, event, weight, risks = arrange(predictions)
+    one = weight[None]
     thresholds = np.union1d(GRID, threshold)
     treat_all = {t: net_benefit_treat_all(event, one, t)[0] for t in thresholds}
     rows = [
@@ -71,36 +71,48 @@ def stratify(predictions: pd.DataFrame, *, bands: Sequence[float]) -> pd.DataFra
     """
     tables = []
     borders = np.array([0.0, *bands, 1.0])
-    for key, risk, event in _persons(predictions):
-        table = _groups(key, "band", np.digitize(risk, bands), len(bands) + 1, risk, event)
+    for key, risk, event, weight in _persons(predictions):
+        table = _groups(key, "band", np.digitize(risk, bands), len(bands) + 1, risk, event, weight)
         tables.append(table.assign(band=table["band"] + 1, risk_from=borders[:-1], risk_to=borders[1:]))
     table = pd.concat(tables, ignore_index=True)
     first = ["model", "feature_set", "band", "risk_from", "risk_to", "n", "events"]
     return table[[*first, "mean_risk", "observed", "low", "high"]]
 
 
-def _persons(predictions: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray, np.ndarray]]:
-    """The risk of each person as the mean over repeats, by model and feature set."""
-    _, event, risks = arrange(predictions)
-    return [(key, risk.mean(axis=0), event) for key, risk in risks.items()]
+def _persons(predictions: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray, np.ndarray, np.ndarray]]:
+    """The risk of each person as the mean over repeats, by model and feature set, beside event and weight."""
+    _, event, weight, risks = arrange(predictions)
+    return [(key, risk.mean(axis=0), event, weight) for key, risk in risks.items()]
 
 
 def _groups(
-    key: tuple[str, str], name: str, members: np.ndarray, count: int, risk: np.ndarray, event: np.ndarray
+    key: tuple[str, str],
+    name: str,
+    members: np.ndarray,
+    count: int,
+    risk: np.ndarray,
+    event: np.ndarray,
+    weight: np.ndarray,
 ) -> pd.DataFrame:
+    """People and known events of each group, its mean risk and observed share.
+
+    Where people were lost to follow-up the share is that of the weights, and its interval that of as many equally
+    weighted people as tell as much (Kish).
+    """
+    total = lambda values: np.bincount(members, weights=values, minlength=count)  # noqa: E731
     people = np.bincount(members, minlength=count)
-    events = np.bincount(members, weights=event, minlength=count).astype(np.int64)
-    low, high = wilson(events, people)
     with np.errstate(invalid="ignore"):
-        mean_risk = np.bincount(members, weights=risk, minlength=count) / people
-        observed = events / people
+        mean_risk = total(risk) / people
+        observed = total(weight * event) / total(weight)
+        equal = total(weight) ** 2 / total(weight**2)
+    low, high = wilson(observed * equal, equal)
     return pd.DataFrame(
         {
             "model": pd.array([key[0]] * count, dtype="str"),
             "feature_set": pd.array([key[1]] * count, dtype="str"),
             name: np.arange(count),
             "n": people,
-            "events": events,
+            "events": total(event).astype(np.int64),
             "mean_risk": mean_risk,
             "observed": observed,
             "low": low,

@@ -8,7 +8,7 @@ from pipeline.models.boosting import boosting
 from pipeline.models.cross_validation import fit, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
 from pipeline.models.logistic import logistic
-from pipeline.models.matrix import FeatureSet, Matrix, assemble, stack_draws
+from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
 
 MODELS = {"logistic": logistic, "boosting": boosting}
 
@@ -16,6 +16,7 @@ __all__ = [
     "MODELS",
     "TRUSTED_TYPES",
     "FeatureSet",
+    "FollowUp",
     "Matrix",
     "assemble",
     "boosting",

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed, parallel_config
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from pipeline.models.matrix import FeatureSet, Matrix
+from pipeline.models.matrix import FeatureSet, FollowUp, Matrix
 from pipeline.runs import RunError
 
 Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]], int], Any]
@@ -79,6 +79,7 @@ def out_of_fold(
                 draws if matrix.sets[name].mechanistic else None,
                 train_draws,
                 seed,
+                matrix.follow,
             )
             for model, name, repeat in tasks
         )
@@ -92,6 +93,7 @@ def out_of_fold(
                     "repeat": repeat,
                     "fold": fold_of[repeat],
                     "event": matrix.event,
+                    "weight": 1.0 if matrix.follow is None else matrix.follow.weight,
                     "risk": risk,
                     "risk_low": low,
                     "risk_high": high,
@@ -111,18 +113,19 @@ def fit(
     *,
     seed: int,
     rows_per_person: int = 1,
+    weight: Float[np.ndarray, " rows"] | float = 1.0,
 ) -> Any:
     """A model fitted to these rows; its `feature_names_in_` are the columns it uses.
 
-    A person's rows share the weight of one. A column that nobody has teaches nothing and is left out.
+    `weight` is of the person, whose rows share it. A column that nobody has teaches nothing and is left out.
     """
     known = [name for name in columns.columns if frame[name].notna().any()]
     if not known:
         raise RunError("no column of a feature set has a value for anyone: see the quality report")
     numbers = [name for name in columns.numbers if name in known]
     categories = {name: levels for name, levels in columns.categories.items() if name in known}
-    weight = np.full(len(event), 1.0 / rows_per_person)
-    return builder(seed, numbers, categories, rows_per_person).fit(frame[known], event, risk__sample_weight=weight)
+    shared = np.broadcast_to(weight, len(event)) / rows_per_person
+    return builder(seed, numbers, categories, rows_per_person).fit(frame[known], event, risk__sample_weight=shared)
 
 
 def refit(
@@ -137,7 +140,7 @@ def refit(
     """The model of one feature set fitted to everybody, for use outside the cohort."""
     columns = matrix.sets[name]
     everybody = np.arange(len(matrix.event))
-    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, everybody, train_draws, seed)
+    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, everybody, train_draws, seed, matrix.follow)
 
 
 def _fit_people(
@@ -149,17 +152,22 @@ def _fit_people(
     train: Int[np.ndarray, " some"],
     train_draws: int,
     seed: int,
+    follow: FollowUp | None,
 ) -> Any:
+    weight = np.ones(len(train))
+    if follow is not None:       # whoever was lost before the horizon teaches nothing
+        weight = follow.learning_weight(train)
+        train, weight = train[weight > 0], weight[weight > 0]
     if draws is None or not columns.mechanistic:
-        return fit(builder, frame[columns.columns].iloc[train], event[train], columns, seed=seed)
+        return fit(builder, frame[columns.columns].iloc[train], event[train], columns, seed=seed, weight=weight)
     # Each person gets other draws, so that all of them together have the distribution of all draws.
     count = draws.shape[1]
     taken = min(train_draws, count)
     which = (np.arange(len(draws))[:, None] + np.arange(taken)[None, :] * count // taken) % count
     few = np.take_along_axis(draws, which[:, :, None], axis=1)
     rows = _drawn(frame, columns, few, train)
-    outcome = np.repeat(event[train], few.shape[1])
-    return fit(builder, rows, outcome, columns, seed=seed, rows_per_person=few.shape[1])
+    outcome, weight = np.repeat(event[train], few.shape[1]), np.repeat(weight, few.shape[1])
+    return fit(builder, rows, outcome, columns, seed=seed, rows_per_person=few.shape[1], weight=weight)
 
 
 def _drawn(
@@ -183,11 +191,12 @@ def _predict(
     draws: Float[np.ndarray, "people draws features"] | None,
     train_draws: int,
     seed: int,
+    follow: FollowUp | None,
 ) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
     risk, low, high = (np.full(len(event), np.nan) for _ in range(3))
     for number in np.unique(fold):
         test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed)
+        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow)
         if draws is None:
             risk[test] = estimator.predict_proba(frame[estimator.feature_names_in_].iloc[test])[:, 1]
             continue

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from pipeline.cohorts import DAYS_A_YEAR, censoring_weights
 from pipeline.runs import RunError
 from pipeline.schema import Variable
 
@@ -31,6 +32,19 @@ class FeatureSet(NamedTuple):
         return {"numbers": list(self.numbers), "categories": levels, "mechanistic": list(self.mechanistic)}
 
 
+class FollowUp(NamedTuple):
+    """What became of people who were followed; arrays over people."""
+
+    time_d: Float[np.ndarray, " people"]
+    status: np.ndarray                         # what ended `time_d`: "event", "competing" or "censored"
+    weight: Float[np.ndarray, " people"]       # how much each counts when a risk is judged
+    horizon_d: float
+
+    def learning_weight(self, train: Int[np.ndarray, " some"]) -> Float[np.ndarray, " some"]:
+        """How much each of the people to learn from counts, by their own losses to follow-up alone."""
+        return censoring_weights(self.time_d[train], self.status[train], self.horizon_d)
+
+
 class Matrix(NamedTuple):
     """One row a person, ordered by person_id."""
 
@@ -39,6 +53,7 @@ class Matrix(NamedTuple):
     groups: np.ndarray                         # kept together in cross-validation
     sets: dict[str, FeatureSet]
     absent: tuple[str, ...]                    # predictors that the cohort does not have; all missing
+    follow: FollowUp | None = None             # None: the event is of the visit itself, and known of everybody
 
 
 def assemble(
@@ -50,6 +65,7 @@ def assemble(
     predictors: Sequence[str],
     known: Mapping[str, Variable],
     names: Sequence[str],
+    horizon_years: float | None = None,
 ) -> Matrix:
     """Everybody with an outcome, and the columns of the feature sets `names`.
 
@@ -57,7 +73,7 @@ def assemble(
     when only "routine" is asked for. Nothing is learned here: missing stays missing.
     """
     by_person = people.set_index("person_id")[["group_id"]].join(
-        outcomes.set_index("person_id")["event"], how="inner", validate="one_to_one"
+        outcomes.set_index("person_id")[["event", "time_d", "status", "weight"]], how="inner", validate="one_to_one"
     )
     if by_person.empty:
         raise RunError("nobody in people.parquet has a row in outcomes.parquet: run the cohort stage again")
@@ -93,12 +109,17 @@ def assemble(
         "mechanistic": FeatureSet(tuple(mechanistic), {}, tuple(mechanistic)),
         "both": FeatureSet((*numbers, *mechanistic), categories, tuple(mechanistic)),
     }
+    follow = None
+    if horizon_years is not None:
+        time_d, status, weight = (by_person[name].to_numpy() for name in ("time_d", "status", "weight"))
+        follow = FollowUp(time_d, status, weight, DAYS_A_YEAR * horizon_years)
     return Matrix(
         frame,
         by_person["event"].to_numpy(dtype=np.int64),
         by_person["group_id"].to_numpy(dtype=object),
         {name: every[name] for name in names},
         absent,
+        follow,
     )
 
 

@@ -106,6 +106,13 @@ def limits(results: Results) -> list[str]:
             "Everything was asked or measured at one visit. A risk here says who has the outcome, not who "
             "will get it."
         )
+    elif lost := int((results.outcomes["weight"] == 0).sum()):
+        minimum = study.report.min_count
+        who = f"fewer than {minimum}" if lost < minimum else number(lost)
+        said.append(
+            f"What became of {who} people by the horizon is not known. The others count for them, which is right if "
+            "those who were lost fared like those who stayed."
+        )
     said.append(
         "The twins take today’s weight, liver fat and pressure as settled: somebody who is gaining or "
         "losing weight now is described less well."
@@ -118,8 +125,9 @@ def limits(results: Results) -> list[str]:
     )
     if "blood_pressure" in study.twins.names:
         said.append(
-            "In the twin blood pressure does not respond to weight: losing weight may lower it more than "
-            "is shown here."
+            "That losing weight lowers blood pressure is taken from trials, as the average of many people."
+            if "body_composition" in study.twins.names
+            else "Weight is not modelled here, so that no intervention lowers blood pressure through it."
         )
     if warnings(results):
         said.append(

@@ -56,7 +56,12 @@ class Results:
     def risks(self) -> pd.DataFrame:
         """One row a person for the model of the report: event and the mean of its out-of-fold risks."""
         chosen = self.chosen(self.predictions)
-        return chosen.groupby("person_id", sort=True)[["event", "risk", "risk_low", "risk_high"]].mean()
+        return chosen.groupby("person_id", sort=True)[["event", "weight", "risk", "risk_low", "risk_high"]].mean()
+
+    @cached_property
+    def observed(self) -> float:
+        """Share of people with the outcome, losses to follow-up allowed for."""
+        return float((self.risks["event"] * self.risks["weight"]).sum() / self.risks["weight"].sum())
 
     def chosen(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that belong to the model and feature set which the study chose beforehand."""

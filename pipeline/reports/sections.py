@@ -91,9 +91,11 @@ def overall(results: Results, bands: list[groups.Band]) -> str:
     n, events = len(results.risks), int(results.risks["event"].sum())
     if min(events, n - events) < results.study.report.min_count:
         return ""
-    if all(band.shown for band in bands if band.n):
-        return f"{of_100(events / n)} people ({number(events)} of {number(n)})"
-    return f"about {of_100(events / n)} people"
+    if not all(band.shown for band in bands if band.n):
+        return f"about {of_100(results.observed)} people"
+    if (results.risks["weight"] > 0).all():
+        return f"{of_100(results.observed)} people ({number(events)} of {number(n)})"
+    return f"{of_100(results.observed)} people ({number(events)} seen in {number(n)}; losses to follow-up allowed for)"
 
 
 def _help(results: Results, bands: list[groups.Band]) -> str:
@@ -204,7 +206,7 @@ def level(results: Results, bands: list[groups.Band]) -> str:
     risks = results.risks
     return (
         f"On average {of_100(risks['risk'].mean())} people were expected to have the outcome, and "
-        f"{of_100(risks['event'].mean())} had it."
+        f"{of_100(results.observed)} had it."
     )
 
 

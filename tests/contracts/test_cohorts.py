@@ -9,6 +9,7 @@ from pipeline.cohorts import COHORTS, baseline, build, to_html
 from pipeline.cohorts.units import is_implausible
 from pipeline.config import read_study
 from pipeline.schema import validate
+from tests.cohorts.fetched import build_fetched
 
 STUDIES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
@@ -16,7 +17,7 @@ STUDIES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 @pytest.fixture(scope="module", params=STUDIES, ids=lambda path: path.stem)
 def built(request):
     study = read_study(request.param)
-    return study, build(study)
+    return study, build_fetched(study)
 
 
 def test_every_source_has_a_study():

@@ -18,7 +18,7 @@ def predictions(n: int = 400, repeats: int = 2, seed: int = 1) -> pd.DataFrame:
         for repeat in range(repeats):
             risk = 1 / (1 + np.exp(-(truth + draw.normal(0, noise, n))))
             ids = np.array([f"p{i:04d}" for i in range(n)])
-            rows = {"person_id": ids, "model": "logistic", "feature_set": name, "repeat": repeat}
+            rows = {"person_id": ids, "model": "logistic", "feature_set": name, "repeat": repeat, "weight": 1.0}
             tables.append(
                 pd.DataFrame({**rows, "event": event, "risk": risk}).sample(frac=1, random_state=seed)
             )
@@ -62,7 +62,7 @@ def test_interval_agrees_with_the_formula_for_a_proportion():
     """The Brier score of a constant risk of one half is a quarter; of risk 0 it is the share of events."""
     event = np.repeat([1, 0], [100, 300])
     ids = [f"p{i:04d}" for i in range(400)]
-    rows = {"person_id": ids, "model": "m", "feature_set": "routine", "repeat": 0}
+    rows = {"person_id": ids, "model": "m", "feature_set": "routine", "repeat": 0, "weight": 1.0}
     table = pd.DataFrame({**rows, "event": event, "risk": 0.0})
     judged = judge(table, alone(table), threshold=0.3, resamples=4000, seed=2).metrics.set_index("metric")
     half = 1.96 * np.sqrt(0.25 * 0.75 / 400)

@@ -9,7 +9,7 @@ from pipeline.evaluation import calibration_curve, decision_curve, net_benefit, 
 
 def table(risk: np.ndarray, event: np.ndarray) -> pd.DataFrame:
     ids = [f"p{i:05d}" for i in range(len(risk))]
-    rows = {"person_id": ids, "model": "logistic", "feature_set": "routine", "event": event}
+    rows = {"person_id": ids, "model": "logistic", "feature_set": "routine", "event": event, "weight": 1.0}
     return pd.concat(
         [
             pd.DataFrame({**rows, "repeat": 0, "risk": risk - 0.01}),

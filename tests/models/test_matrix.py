@@ -9,7 +9,9 @@ from pipeline.runs import RunError
 from pipeline.schema import Variable, variables
 
 PEOPLE = pd.DataFrame({"person_id": ["c", "a", "b"], "group_id": ["g2", "g1", "g1"]})
-OUTCOMES = pd.DataFrame({"person_id": ["a", "c"], "event": [1, 0]})
+OUTCOMES = pd.DataFrame(
+    {"person_id": ["a", "c"], "event": [1, 0], "time_d": [5.0, 9.0], "status": ["event", "censored"], "weight": 1.0}
+)
 BASELINE = pd.DataFrame(
     {"age_years": [30.0, 40.0, 50.0], "sex": pd.array(["male", None, "female"], dtype="str")},
     index=pd.Index(["c", "a", "b"], name="person_id"),

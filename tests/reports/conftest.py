@@ -99,7 +99,8 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
     )
     write.table(
         "cohort/outcomes",
-        pd.DataFrame({"person_id": ids, "outcome": study.outcome.name, "event": event, "time_d": np.nan}),
+        pd.DataFrame({"person_id": ids, "outcome": study.outcome.name, "event": event, "time_d": np.nan,
+                      "status": "censored", "weight": 1.0}),
     )
     steps = [
         ("in the source file", 0),
@@ -171,7 +172,7 @@ def predict(
                     pd.DataFrame(
                         {
                             "person_id": ids, "model": model, "feature_set": feature_set, "repeat": repeat,
-                            "fold": np.arange(len(ids)) % 5, "event": event,
+                            "fold": np.arange(len(ids)) % 5, "event": event, "weight": 1.0,
                             "risk": risk, "risk_low": low, "risk_high": high,
                         }
                     )
