@@ -2,7 +2,7 @@
 
 Figures to meet: an independent cross-validation of the same files, five folds that keep groups whole, median
 imputation, L2 with C = 1, people lost to follow-up weighted. Rounded to three digits and from other folds, so 0.01
-unless events are few.
+either way unless events are few.
 """
 
 from pathlib import Path
