@@ -111,7 +111,9 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
                 "mode": pa.Column(float, nullable=True),           # missing when the fit failed
                 "sd": pa.Column(float, pa.Check.ge(0), nullable=True),
                 "prior_sd": pa.Column(float, pa.Check.ge(0), nullable=True),
+                "contraction": pa.Column(float, pa.Check.le(1), nullable=True),    # share of prior variance gone
                 "basis": pa.Column(str, pa.Check.isin(["measured", "estimated", "assumed", "none"])),
+                "unlikely": pa.Column(bool),                       # readings contradict each other or everybody
                 "status": person,                                  # "ok" or the reason in words
             },
             strict=True,

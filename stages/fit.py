@@ -10,24 +10,20 @@ from stages import main
 
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
-    """Read the cohort, fit every twin in closed form, write fits and draws."""
+    """Read the cohort, fit every twin to every person, write fits and draws."""
     import pandas as pd
 
-    from pipeline.cohorts import baseline
     from pipeline.fitting import personalise, write_draws
     from pipeline.schema import validate
 
     people = pd.read_parquet(stage.read(folder / "cohort" / "people.parquet"))
     observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
-    table = baseline(people, observations, study.known_variables())
-    measured = observations[observations["value"].notna() & (observations["time_d"] <= 0)]
-    counts = measured.groupby(["person_id", "variable"]).size().unstack(fill_value=0)
-    counts = counts.reindex(table.index, fill_value=0)
-    fitted = personalise(table, counts, study.twins.names, study.twins.draws, study.seed)
+    fitted = personalise(people, observations, study.twins.names, study.twins.draws, study.seed)
     validate(fitted.table, "fits", "fits").to_parquet(stage.path("fits.parquet"), index=False)
     write_draws(fitted, stage.path("draws.npz"))
     status = {twin: pd.Series(words).value_counts().to_dict() for twin, words in fitted.status().items()}
-    stage.note(people=len(table), draws=study.twins.draws, seed=study.seed, status=status)
+    unlikely = int(fitted.table.groupby("person_id")["unlikely"].first().sum())
+    stage.note(people=len(people), draws=study.twins.draws, seed=study.seed, status=status, unlikely=unlikely)
     for twin, counted in status.items():
         print(f"{twin}: " + ", ".join(f"{n} {words}" for words, n in counted.items()))
 

@@ -85,7 +85,8 @@ TABLES = {
     },
     "fits": {
         "person_id": ["a", "a"], "twin": ["liver_fat"] * 2, "parameter": ["k", "v"], "unit": ["1", "L"],
-        "mode": [1.0, np.nan], "sd": [0.1, np.nan], "prior_sd": [0.2, np.nan], "basis": ["measured", "none"],
+        "mode": [1.0, np.nan], "sd": [0.1, np.nan], "prior_sd": [0.2, np.nan],
+        "contraction": [0.75, np.nan], "unlikely": [False, True], "basis": ["measured", "none"],
         "status": ["ok", "missing weight_kg"],
     },
     "features": {"person_id": ["a", "b"], "weight_change": [0.1, np.nan]},

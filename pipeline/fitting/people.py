@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, qmc
+from scipy.stats import chi2, norm, qmc
 
 from pipeline.config import require
-from pipeline.fitting import blood_pressure, body_composition, diet, liver_fat
-from pipeline.fitting.estimate import column
+from pipeline.fitting.posterior import Posterior, laplace
+from pipeline.fitting.quantities import FREE, QUANTITIES, describe, possible
+from pipeline.fitting.sensors import SENSORS
+from pipeline.fitting.visits import Readings, collect, read
 from pipeline.twins import TWINS, YEARS
 
-FITTERS = (body_composition.fit, diet.fit, liver_fat.fit, blood_pressure.fit)
-KNOWN = ("age_years", "height_cm", "weight_kg")      # taken as they are
+UNLIKELY = 1e-4        # readings that contradict each other, or everybody: a chance below this is said
+TELLS = 0.98           # posterior over prior spread below which a quantity counts as estimated from others
 
 
 class Fitted(NamedTuple):
@@ -26,56 +31,139 @@ class Fitted(NamedTuple):
     people: dict[str, np.ndarray]                        # what twins need of a person, (people, draws)
     parameters: dict[str, dict[str, np.ndarray]]         # twin -> parameter -> (draws,)
     person_id: np.ndarray
+    settled: np.ndarray                                  # whether the search for the mode ended
 
     def status(self) -> dict[str, np.ndarray]:
-        """For each twin and person "ok", or the first needed value that is missing."""
-        return {twin: _status(twin, self.people) for twin in self.parameters}
+        """For each twin and person "ok", or why there is no fit."""
+        return {twin: _status(twin, self.people, self.settled) for twin in self.parameters}
 
 
-def personalise(table: pd.DataFrame, counts: pd.DataFrame, twins: Collection[str], draws: int, seed: int) -> Fitted:
-    """Fit every twin to every row of a baseline table and draw from the posteriors.
+def personalise(
+    people: pd.DataFrame, observations: pd.DataFrame, twins: Collection[str], draws: int, seed: int
+) -> Fitted:
+    """The posterior of every person from whatever was measured of them by time zero, and draws from it.
 
-    `counts` (same index) says how often each variable was measured. The same quasi-random normal points serve
-    every person, so that a person's draws depend on that person's row alone. Parameters of the mechanism are
-    drawn with them. A twin that misses something has a status that says what, and NaN.
+    `people` has person_id, age_years and sex, `observations` are long, with readings of any number of visits; those
+    after time zero are not looked at. Who was not measured at all gets the prior of age and sex. The same quasi-random
+    normal points serve every person, so that a person's draws depend on that person alone. Parameters of the mechanism
+    are drawn with them. A twin that needs what no quantity covers has a status that says what, and NaN.
     """
     require(twins, YEARS, "[twins] names")
     order = [name for name in TWINS if name in twins]
-    owner = {name: t for t in reversed(order) for name in TWINS[t].needs}      # the first twin that needs it
-    everything = [e for fit in FITTERS for e in fit(table, counts) if e.name in owner]
-    whole = {t: TWINS[t].accepted for t in order}
-    spread = [
-        (t, q)
-        for t in order
-        for q in TWINS[t].parameters
-        if q.log_sd > 0 and not any(q.name in vector for vector in whole[t])
-    ]
-    z = _normal_points(len(everything) + len(spread), draws, seed)
-    known = {name: column(table, name) for name in KNOWN}
-    people = {name: np.repeat(values[:, None], draws, axis=1) for name, values in known.items()}
-    people["male"] = np.repeat((table["sex"] == "male").to_numpy(dtype=float)[:, None], draws, axis=1)
-    people |= {e.name: e.draw(z[:, i]) for i, e in enumerate(everything)}
-    diet.constrain(people)
-    for name in owner.keys() - people.keys():
-        people[name] = np.full((len(table), draws), np.nan)
+    ids = people["person_id"].to_numpy(dtype=str)
+    known = {"age_years": people["age_years"].to_numpy(dtype=float), "male": (people["sex"] == "male").to_numpy(float)}
+    visits = collect(observations)
+    readings = [read(sensor, visits, ids) for sensor in SENSORS]
+    posterior = jax.tree.map(np.asarray, solve(known, readings))
+    spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and not _is_whole(t, q.name)]
+    z = _normal_points(len(FREE) + len(spread), draws, seed)
+    drawn = _draw(known, posterior, z[:, : len(FREE)])
+    persons = {name: np.array(np.broadcast_to(values, (len(ids), draws))) for name, values in drawn.items()}
+    for name in {n for t in order for n in TWINS[t].needs} - persons.keys():
+        persons[name] = np.full((len(ids), draws), np.nan)
+    settled = posterior.settled
+    persons |= {n: np.where(settled[:, None], v, np.nan) for n, v in persons.items() if n not in known}
     parameters = {t: {q.name: np.full(draws, q.median) for q in TWINS[t].parameters} for t in order}
     for i, (t, q) in enumerate(spread):
-        parameters[t][q.name] = q.median * np.exp(q.log_sd * z[:, len(everything) + i])
-    for t, vectors in whole.items():         # drawn whole: their single parameters are not identified
+        parameters[t][q.name] = q.median * np.exp(q.log_sd * z[:, len(FREE) + i])
+    for t in order:         # drawn whole: their single parameters are not identified
+        vectors = TWINS[t].accepted
         for name in vectors[0] if vectors else ():
             parameters[t][name] = np.array([vectors[d % len(vectors)][name] for d in range(draws)])
-    status = {t: _status(t, people) for t in order}
-    rows = [e.table(table.index, owner[e.name], status[owner[e.name]]) for e in everything]
-    return Fitted(pd.concat(rows, ignore_index=True), people, parameters, table.index.to_numpy(dtype=str))
+    return Fitted(_table(ids, known, readings, posterior, order, persons), persons, parameters, ids, settled)
 
 
-def _status(twin: str, people: dict[str, np.ndarray]) -> np.ndarray:
+@jax.jit
+@jax.vmap
+def solve(known: dict[str, Any], readings: list[Readings]) -> Posterior:
+    """The posterior of each person; `readings` in the order of `SENSORS`."""
+    return laplace(lambda z: residuals(z, known, readings), len(FREE))
+
+
+def residuals(z: Any, known: dict[str, Any], readings: list[Readings]) -> Any:
+    """How far one person's readings lie from what `z` says, in their own errors; 0 where there is none."""
+    person = describe(z, known)
+    pairs = zip(SENSORS, readings, strict=True)
+    return jnp.concatenate([r.whiten @ (r.value - sensor.predict(person, r.years)) for sensor, r in pairs])
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(0, 0, None))
+def _draw(known: dict[str, Any], posterior: Posterior, z: Any) -> dict[str, Any]:
+    """Everything of each person for each of the normal points `z` (draws, unknowns)."""
+    return jax.vmap(lambda point: possible(describe(posterior.mode + posterior.root @ point, known)))(z)
+
+
+@jax.jit
+@jax.vmap
+def _summary(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
+    """Mode, spread and spread before measuring, each (quantities,)."""
+
+    def values(z: Any) -> Any:
+        person = describe(z, known)
+        return jnp.stack([jnp.log(person[q.name]) if q.is_log else person[q.name] for q in QUANTITIES])
+
+    slope, before = jax.jacfwd(values)(posterior.mode), jax.jacfwd(values)(jnp.zeros(len(FREE)))
+    is_log, found = jnp.array([q.is_log for q in QUANTITIES]), values(posterior.mode)
+    size = jnp.where(is_log, jnp.exp(found), 1.0)
+    sd, prior_sd = (size * jnp.linalg.norm(s, axis=1) for s in (slope @ posterior.root, before))
+    return jnp.where(is_log, size, found), sd, prior_sd
+
+
+def _table(
+    ids: np.ndarray,
+    known: dict[str, np.ndarray],
+    readings: list[Readings],
+    posterior: Posterior,
+    order: list[str],
+    persons: dict[str, np.ndarray],
+) -> pd.DataFrame:
+    """A row a person and quantity that a twin needs: mode, spread and what of it is the person's own."""
+    mode, sd, prior_sd = (np.asarray(v) for v in _summary(known, posterior))
+    number = sum(r.number for r in readings)
+    unlikely = (number > 0) & (chi2.sf(posterior.misfit, np.maximum(number, 1)) < UNLIKELY)
+    measured = {s.tells: r.number > 0 for s, r in zip(SENSORS, readings, strict=True)}
+    measured["bmi_kg_m2"] = measured["bmi_kg_m2"] | (measured["weight_kg"] & measured["height_cm"])
+    rows = []
+    for i, quantity in enumerate(QUANTITIES):
+        owner = next((t for t in order if quantity.name in TWINS[t].needs), None)
+        if owner is None:
+            continue
+        status = _status(owner, persons, posterior.settled)
+        fails = status != "ok"
+        told = np.where(sd[:, i] < TELLS * prior_sd[:, i], "estimated", "assumed")
+        shown = [np.where(fails, np.nan, v) for v in (mode[:, i], sd[:, i], prior_sd[:, i])]
+        rows.append(
+            pd.DataFrame(
+                {
+                    "person_id": ids,
+                    "twin": owner,
+                    "parameter": quantity.name,
+                    "unit": quantity.unit,
+                    "mode": shown[0],
+                    "sd": shown[1],
+                    "prior_sd": shown[2],
+                    "contraction": 1.0 - (shown[1] / shown[2]) ** 2,
+                    "basis": np.where(fails, "none", np.where(measured[quantity.name], "measured", told)),
+                    "unlikely": unlikely,
+                    "status": status,
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def _is_whole(twin: str, parameter: str) -> bool:
+    """Whether the parameter is drawn as a part of whole vectors."""
+    return any(parameter in vector for vector in TWINS[twin].accepted[:1])
+
+
+def _status(twin: str, people: dict[str, np.ndarray], settled: np.ndarray) -> np.ndarray:
     """ "ok", or the first needed value that is missing, for each person."""
     status = np.full(len(people["male"]), "ok", dtype=object)
     for name in reversed(list(TWINS[twin].needs)):
         status[np.isnan(people[name]).any(axis=1)] = f"missing {name}"
-    return status.astype(str)
-
+    return np.where(settled, status.astype(str), "search for the most likely values did not settle")
 
 def _normal_points(dimensions: int, draws: int, seed: int) -> np.ndarray:
     """Standard normal points (draws, dimensions) that fill the space evenly; each column has mean 0 and sd 1."""
@@ -89,7 +177,7 @@ def write_draws(fitted: Fitted, path: Path) -> None:
     """Keep the draws of people and parameters in one file."""
     arrays = {f"person/{name}": values for name, values in fitted.people.items()}
     arrays |= {f"{twin}/{q}": v for twin, values in fitted.parameters.items() for q, v in values.items()}
-    np.savez_compressed(path, allow_pickle=False, person_id=fitted.person_id, **arrays)
+    np.savez_compressed(path, allow_pickle=False, person_id=fitted.person_id, settled=fitted.settled, **arrays)
 
 
 def read_draws(draws: Path, fits: Path) -> Fitted:
@@ -103,4 +191,4 @@ def read_draws(draws: Path, fits: Path) -> Fitted:
                 people[name] = stored[key]
             elif name:
                 parameters.setdefault(owner, {})[name] = stored[key]
-        return Fitted(pd.read_parquet(fits), people, parameters, stored["person_id"])
+        return Fitted(pd.read_parquet(fits), people, parameters, stored["person_id"], stored["settled"])

@@ -170,6 +170,14 @@ def _basis(results: Results) -> list[str]:
                 else f"Liver fat or what drives it was measured in {of_100(measured)} people; "
                 "in the others it is estimated."
             )
+    unlikely = int(fits.groupby("person_id")["unlikely"].first().sum())
+    if unlikely:
+        minimum = results.study.report.min_count
+        who = f"fewer than {minimum}" if unlikely < minimum else number(unlikely)
+        said.append(
+            f"In {who} people the measurements contradict each other or lie far from everybody else’s: what the twins "
+            "say of them deserves little trust."
+        )
     return said
 
 

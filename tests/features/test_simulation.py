@@ -11,6 +11,7 @@ from pipeline.features import define, simulate_people
 from pipeline.fitting import Fitted, personalise
 from pipeline.solving import Status
 from pipeline.twins import NO_CHANGE, Scenario, build_twins, read_scenarios
+from tests.fitting.people import readings, someone
 
 STUDIED = ("body_composition", "liver_fat", "blood_pressure")      # what the studies name
 FOLDER = Path(__file__).parents[2] / "configs" / "scenarios"
@@ -30,22 +31,17 @@ def simulate(fitted, scenarios=SCENARIOS, features=FEATURES, years=2, max_error=
 
 @pytest.fixture(scope="module")
 def fitted():
+    """Everybody measured once; two have a hole where the twin needs a value, as from a source that no fit covers."""
     rng = np.random.default_rng(33)
-    table = pd.DataFrame(
-        {
-            "age_years": rng.uniform(25, 75, NUMBER),
-            "sex": rng.choice(["female", "male"], NUMBER),
-            "height_cm": rng.normal(170, 8, NUMBER),
-            "weight_kg": rng.normal(85, 15, NUMBER),
-            "sbp_mmhg": rng.normal(130, 15, NUMBER),
-            "dbp_mmhg": rng.normal(78, 8, NUMBER),
-        },
-        index=pd.Index([f"p{i}" for i in range(NUMBER)], name="person_id"),
-    )
-    table.iloc[NO_WEIGHT, table.columns.get_loc("weight_kg")] = np.nan
-    table.iloc[NO_PRESSURE, table.columns.get_loc("sbp_mmhg")] = np.nan
-    table["bmi_kg_m2"] = table["weight_kg"] / (table["height_cm"] / 100) ** 2
-    return personalise(table, pd.DataFrame(index=table.index), STUDIED, DRAWS, seed=1)
+    people = someone(NUMBER)
+    people["person_id"] = [f"p{i}" for i in range(NUMBER)]
+    people["age_years"], people["sex"] = rng.uniform(25, 75, NUMBER), rng.choice(["female", "male"], NUMBER)
+    usual = {"height_cm": (170, 8), "weight_kg": (85, 15), "sbp_mmhg": (130, 15), "dbp_mmhg": (78, 8)}
+    seen = [(p, name, rng.normal(*spread)) for name, spread in usual.items() for p in people["person_id"]]
+    found = personalise(people, readings(*seen), STUDIED, DRAWS, seed=1)
+    found.people["weight_kg"][NO_WEIGHT] = np.nan
+    found.people["sbp_mmhg"][NO_PRESSURE] = np.nan
+    return found
 
 
 def take(fitted, rows):
@@ -55,6 +51,7 @@ def take(fitted, rows):
         {n: v[rows] for n, v in fitted.people.items()},
         fitted.parameters,
         fitted.person_id[rows],
+        fitted.settled[rows],
     )
 
 

@@ -245,6 +245,7 @@ def fit(people: pd.DataFrame, study: Study) -> pd.DataFrame:
                     {
                         "person_id": people["person_id"], "twin": twin, "parameter": parameter, "unit": "1",
                         "mode": np.where(ok, 1.0, np.nan), "sd": np.where(ok, 0.1, np.nan), "prior_sd": 0.2,
+                        "contraction": 0.75, "unlikely": False,
                         "basis": np.where(ok, basis, "none"),
                         "status": np.where(ok, "ok", "missing weight_kg"),
                     }

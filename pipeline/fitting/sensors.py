@@ -1,0 +1,107 @@
+"""What is measured of a person, at which visit, and how far a reading lies from what it stands for.
+
+A reading of an earlier visit says less about today: what it stands for wanders, by `drift` in the square root of the
+years between. All readings of one visit share its deviation, so that the number of them matters only where said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+YEAR = 365.25
+UNDER_REPORT = 0.11              # of a recalled intake, Moshfegh AJ et al., AJCN 2008;88:324-332
+# Error of MRI: 1.1 points at 10 % (repeatability coefficient 3.0 points, Yokoo T et al., Radiology 2018;286:486-498);
+# less in lean livers, by how much is assumed.
+PDFF_FLOOR, PDFF_SHARE = 0.2, 0.1
+
+
+class Visits(NamedTuple):
+    """Readings by person and day: their mean and how many there were, a column a variable."""
+
+    mean: pd.DataFrame           # index person_id, time_d
+    count: pd.DataFrame
+
+    def column(self, name: str) -> pd.Series:
+        """The means of one variable, missing where it was not measured."""
+        return self.mean[name] if name in self.mean else pd.Series(np.nan, index=self.mean.index)
+
+
+class Sensor(NamedTuple):
+    """One way to learn about a person."""
+
+    tells: str                                            # the quantity that it is a measurement of
+    read: Callable[[Visits], pd.Series]                   # readings by visit, on the scale on which errors are normal
+    predict: Callable[[Mapping[str, Any], Any], Any]      # the same without error, from the person and years (< 0: ago)
+    sd: float                                             # of one visit
+    drift: float                                          # in the square root of a year
+    shared: float = 0.0                                   # sd of an error that all visits of a person have in common
+    days: str = ""                                        # variable of which each reading is one day of a visit
+
+
+def resting_kcal_d(person: Mapping[str, Any]) -> Any:
+    """Resting rate by Mifflin MD et al., AJCN 1990;51:241-247."""
+    size = 9.99 * person["weight_kg"] + 6.25 * person["height_cm"] - 4.92 * person["age_years"]
+    return size + 166.0 * person["male"] - 161.0
+
+
+def _positive(values: pd.Series) -> pd.Series:
+    return values.where(values > 0)
+
+
+def _index(visits: Visits) -> pd.Series:
+    """Body mass index where it does not follow from weight and height of the same visit."""
+    known = visits.column("weight_kg").notna() & visits.column("height_cm").notna()
+    return np.log(_positive(visits.column("bmi_kg_m2").where(~known)))
+
+
+def _share(nutrient: str, kcal_per_g: float) -> Callable[[Visits], pd.Series]:
+    name = f"{nutrient}_intake_g_d"
+    return lambda v: kcal_per_g * v.column(name) / _positive(v.column("energy_intake_kcal_d"))
+
+
+def _ageing(name: str) -> Callable[[Mapping[str, Any], Any], Any]:
+    """Usual pressure so many years before today, as people of that age have it on average."""
+
+    def before(k: Mapping[str, Any], years: Any) -> Any:
+        age = k["age_years"]
+        if name == "sbp_mmhg":
+            return k[name] + 0.5 * years
+        return k[name] - 0.0126 * ((age + years - 50.0) ** 2 - (age - 50.0) ** 2)
+
+    return before
+
+
+def even_error(pdff_percent: Any, xp: Any) -> Any:
+    """Liver fat on the scale on which its error has a spread of 1: a floor in lean livers, a share in fatty ones."""
+    return xp.arcsinh(PDFF_SHARE * pdff_percent / PDFF_FLOOR) / PDFF_SHARE
+
+
+def _energy(k: Mapping[str, Any], years: Any) -> Any:
+    return jnp.log((1.0 - UNDER_REPORT) * k["activity_level"] * resting_kcal_d(k))
+
+
+# Errors: of a scale, a stadiometer and DXA assumed; visit to visit spread of systolic pressure
+# from Muntner P et al., Hypertension 2011;57:160-166, of diastolic assumed; recall from Black AE, Int J Obes
+# 2000;24:1119-1130 (23 % from day to day, 8.5 % of the resting rate), 20 % between people in under-reporting assumed;
+# shares of energy from two recall days of NHANES 2017-2018. Drifts are assumed.
+SENSORS = (
+    Sensor("height_cm", lambda v: v.column("height_cm"), lambda k, _: k["height_cm"], 0.5, 0.1),
+    Sensor("weight_kg", lambda v: np.log(_positive(v.column("weight_kg"))), lambda k, _: jnp.log(k["weight_kg"]),
+           0.01, 0.025),
+    Sensor("bmi_kg_m2", _index, lambda k, _: jnp.log(k["bmi_kg_m2"]), 0.012, 0.025),
+    Sensor("body_fat_percent", lambda v: v.column("body_fat_percent"), lambda k, _: k["body_fat_percent"], 1.5, 1.2),
+    Sensor("activity_level", lambda v: np.log(_positive(v.column("energy_intake_kcal_d"))), _energy,
+           0.23, 0.05, shared=(0.085**2 + 0.20**2) ** 0.5, days="energy_intake_kcal_d"),
+    Sensor("carbohydrate_fraction", _share("carbohydrate", 4.0), lambda k, _: k["carbohydrate_fraction"],
+           0.091, 0.01, days="carbohydrate_intake_g_d"),
+    Sensor("fat_fraction", _share("fat", 9.0), lambda k, _: k["fat_fraction"], 0.077, 0.01, days="fat_intake_g_d"),
+    Sensor("pdff_percent", lambda v: even_error(_positive(v.column("pdff_percent")), np),
+           lambda k, _: even_error(k["pdff_percent"], jnp), 1.0, 2.0),
+    Sensor("sbp_mmhg", lambda v: v.column("sbp_mmhg"), _ageing("sbp_mmhg"), 7.7, 3.5),
+    Sensor("dbp_mmhg", lambda v: v.column("dbp_mmhg"), _ageing("dbp_mmhg"), 6.0, 2.0),
+)  # fmt: skip

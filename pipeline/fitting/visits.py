@@ -1,0 +1,63 @@
+"""From observations to what a fit needs: readings by visit, whitened by their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from pipeline.fitting.sensors import YEAR, Sensor, Visits
+
+LATEST = 6      # visits of one sensor that are used, the latest: earlier ones say little more
+
+
+class Readings(NamedTuple):
+    """What one sensor read, for all people; zero where there was no visit."""
+
+    value: Float[np.ndarray, "people visits"]
+    years: Float[np.ndarray, "people visits"]             # before today, so at most 0
+    whiten: Float[np.ndarray, "people visits visits"]     # from errors to standard normal numbers; 0 without a visit
+
+    @property
+    def number(self) -> np.ndarray:
+        """How many visits each person has."""
+        return (np.abs(self.whiten).sum(axis=2) > 0).sum(axis=1)
+
+
+def collect(observations: pd.DataFrame) -> Visits:
+    """Readings of numbers by person and day, none after time zero."""
+    known = observations[observations["value"].notna() & (observations["time_d"] <= 0)]
+    grouped = known.groupby(["person_id", "time_d", "variable"], sort=True)["value"]
+    return Visits(grouped.mean().unstack("variable"), grouped.size().unstack("variable"))
+
+
+def read(sensor: Sensor, visits: Visits, people: Sequence[str]) -> Readings:
+    """The latest visits of each person at which the sensor read something."""
+    found = sensor.read(visits).dropna().rename("value").reset_index()
+    found["place"] = found.groupby("person_id").cumcount(ascending=False)      # 0: the latest
+    found = found[found["place"] < LATEST]
+    row = pd.Index(people).get_indexer(found["person_id"])
+    found, row = found[row >= 0], row[row >= 0]
+    width = int(found["place"].max()) + 1 if len(found) else 1
+    value, years = np.zeros((len(people), width)), np.zeros((len(people), width))
+    there, times = np.zeros((len(people), width), dtype=bool), np.ones((len(people), width))
+    at = (row, found["place"].to_numpy())
+    value[at], years[at], there[at] = found["value"], found["time_d"] / YEAR, True
+    if sensor.days in visits.count:
+        keys = pd.MultiIndex.from_frame(found[["person_id", "time_d"]])
+        times[at] = visits.count[sensor.days].reindex(keys).fillna(1.0).clip(lower=1.0)
+    return Readings(value, years, _whitening(sensor, years, there, times))
+
+
+def _whitening(sensor: Sensor, years: np.ndarray, there: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Inverse Cholesky factors of the errors: of a visit, shared by all, and of the wandering since the visit."""
+    since = np.minimum(np.abs(years)[:, :, None], np.abs(years)[:, None, :])
+    covariance = sensor.drift**2 * since + sensor.shared**2
+    diagonal = np.arange(years.shape[1])
+    covariance[:, diagonal, diagonal] += sensor.sd**2 / times
+    both = there[:, :, None] & there[:, None, :]
+    whole = np.where(both, covariance, np.eye(years.shape[1]))
+    return np.where(both, np.linalg.inv(np.linalg.cholesky(whole)), 0.0)
