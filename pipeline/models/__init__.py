@@ -7,10 +7,11 @@ has, and gives an unfitted pipeline, with the classifier as its step `risk`, tha
 from pipeline.models.boosting import boosting
 from pipeline.models.cross_validation import fit, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
+from pipeline.models.knowledge import score2
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
 
-MODELS = {"logistic": logistic, "boosting": boosting}
+MODELS = {"logistic": logistic, "boosting": boosting, "score2": score2}
 
 __all__ = [
     "MODELS",
@@ -27,6 +28,7 @@ __all__ = [
     "out_of_fold",
     "refit",
     "save",
+    "score2",
     "settings",
     "split",
     "stack_draws",

