@@ -22,14 +22,14 @@ export EQX_ON_ERROR := nan
 export MLFLOW_DISABLE_TELEMETRY := true
 
 code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -name '*.css' -o -name '*.toml')
-SHARED := pipeline/__init__.py pipeline/config.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
+SHARED := pipeline/__init__.py pipeline/config.py pipeline/config_faults.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
 COHORT_CODE := $(SHARED) $(call code,pipeline/cohorts)
 TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 # What later stages use of the cohort package: everybody's values at the visit.
-BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py units.py)
+BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py outcome.py units.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui framingham nafld gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui framingham nafld experiments gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,10 @@ framingham: $(READY)  ## fetch the Framingham teaching data (2.8 MB) to data/raw
 
 nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the studies of that name
 	$(PYTHON) -m stages.fetch nafld
+
+experiments: check  ## try the models of the study where data are few, missing or from elsewhere
+	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) $(OUT)/experiments/manifest.json
+	@echo "Tables: $(OUT)/experiments/"
 
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery
@@ -110,5 +114,8 @@ $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.
 $(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py $(call code,pipeline/models)
+$(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(BASELINE_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
+	$(PYTHON) -m stages.experiments $(CONFIG)
+
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

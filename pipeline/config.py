@@ -6,9 +6,8 @@ names file, section and key, what was given and what is allowed.
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -22,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.config_faults import in_words, is_inside, suggest
 from pipeline.schema import Variable, variables
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
@@ -184,6 +184,29 @@ class Evaluation(Strict):
     bootstrap: int = Field(1000, ge=100, le=20_000)
 
 
+class LearningCurve(Strict):
+    """How good models are that have learned from few people."""
+
+    sizes: tuple[PositiveInt, ...] = Field((50, 100, 200, 400, 800), min_length=1)
+    draws: int = Field(40, ge=2, le=1000)            # of people, for each size
+    test: int = Field(1200, ge=20)                   # people that each model is judged on
+
+
+class RangeShift(Strict):
+    """Models that learn from people below a limit, judged on those above it."""
+
+    variable: str
+    below: float
+
+
+class Experiments(Strict):
+    """What `make experiments` tries beyond the study itself; what is not named is not tried."""
+
+    learning_curve: LearningCurve | None = None
+    missing_at_use: tuple[str, ...] = ()             # predictors that are learned with, and not measured where used
+    range_shift: RangeShift | None = None
+
+
 class Report(Strict):
     """What the report shows."""
 
@@ -217,6 +240,7 @@ class Study(Strict):
     models: Models = Models()
     evaluation: Evaluation
     report: Report
+    experiments: Experiments = Experiments()
 
     def known_variables(self) -> dict[str, Variable]:
         """The library's variables and the study's own."""
@@ -240,13 +264,17 @@ class Study(Strict):
         for place, names in used.items():
             for name in names:
                 if name not in known:
-                    raise ValueError(f"{place}: no variable {name}{_suggest(name, known)}")
+                    raise ValueError(f"{place}: no variable {name}{suggest(name, known)}")
         for place, rules in (("cohort.include", self.cohort.include), ("outcome.any_of", self.outcome.any_of)):
             for rule in rules:
                 variable = known[rule.variable]
                 for level in (rule.equals, rule.not_equals):
                     if level is not None and variable.levels and level not in variable.levels:
                         raise ValueError(f"{place}: {variable.name} is never {level!r}; it is {variable.allowed()}")
+        shift = self.experiments.range_shift
+        for name in (*self.experiments.missing_at_use, *([shift.variable] if shift else [])):
+            if name not in self.predictors:
+                raise ValueError(f"experiments: {name} is no predictor of this study{suggest(name, self.predictors)}")
         self._lists_agree()
         outcome_sources = {r.variable for r in self.outcome.any_of} & set(self.predictors)
         if outcome_sources:
@@ -314,8 +342,8 @@ def read_toml(path: Path, model: type[Model]) -> Model:
         found = faults.errors()
         parts = [e["loc"] for e in found]
         # A list whose item is wrong is also reported as too short; the item says it better.
-        told = [e for e in found if e["type"] != "too_short" or not any(_inside(p, e["loc"]) for p in parts)]
-        raise ConfigError("\n".join(f"{path}: {_word(e, model)}" for e in told)) from None
+        told = [e for e in found if e["type"] != "too_short" or not any(is_inside(p, e["loc"]) for p in parts)]
+        raise ConfigError("\n".join(f"{path}: {in_words(e, model, SOURCES)}" for e in told)) from None
 
 
 def toml_sections(path: Path) -> set[str]:
@@ -332,59 +360,3 @@ def _load(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {fault.strerror or fault}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{path}: not valid TOML: {fault}") from None
-
-
-def _word(error: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """One pydantic error as section, key, what was given and what is allowed."""
-    where = [str(part) for part in error["loc"] if part not in SOURCES]
-    section, key = (f"[{'.'.join(where[:-1])}] " if len(where) > 1 else ""), (where[-1] if where else "")
-    given, context = error.get("input"), error.get("ctx", {})
-    match error["type"]:
-        case "extra_forbidden":
-            allowed = _keys(model, error["loc"][:-1])
-            return f"{section}does not know {key}; it knows {', '.join(allowed)}"
-        case "missing":
-            return f"{section}{key} is missing"
-        case "value_error":
-            return f"{section}{key}{': ' if key else ''}{context['error']}"
-        case "literal_error":
-            return f"{section}{key} is {given!r}; allowed: {context['expected']}"
-        case "union_tag_invalid":
-            return f"[{key}] source is {context['tag']!r}; allowed: {context['expected_tags']}"
-        case "union_tag_not_found":
-            return f"[{key}] source is missing; allowed: {', '.join(map(repr, SOURCES))}"
-    wanted = re.sub(r"^Input should be ", "", error["msg"])
-    return f"{section}{key} is {given!r}; it should be {wanted[0].lower() + wanted[1:]}"
-
-
-def _inside(part: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
-    return len(part) > len(whole) and part[: len(whole)] == whole
-
-
-def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that a section of `model` knows, found by walking the error's location through the types."""
-    found: list[type[BaseModel]] = [model]
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        if part in SOURCES:
-            found = [m for m in found if m.model_fields["source"].annotation == Literal[part]]
-            continue
-        fields = [m.model_fields[part] for m in found if part in m.model_fields]
-        found = [t for field in fields for t in _models_in(field.annotation)] or found
-    return sorted({name for m in found for name in m.model_fields})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for arg in getattr(annotation, "__args__", ()) for m in _models_in(arg)]
-
-
-def _suggest(name: str, known: Mapping[str, Any]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return "; see pipeline/variables.csv, or declare it under [variables]"

@@ -25,6 +25,7 @@ SECTIONS = {
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},
     "track": {"title"},
+    "experiments": {"experiments", "evaluation", "models", "outcome", "predictors", "seed", "variables"},
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import Study, require
 from pipeline.runs import Stage
@@ -44,7 +45,7 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
 
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
-    learning = {"seed": study.seed, "train_draws": study.models.train_draws}
+    learning: dict[str, Any] = {"seed": study.seed, "train_draws": study.models.train_draws}
     settings = {"folds": study.models.folds, "repeats": study.models.repeats, **learning}
     predictions = models.out_of_fold(matrix, draws, builders, **settings, progress=True)
     validate(predictions, "predictions", "predictions.parquet").to_parquet(stage.path("predictions.parquet"))

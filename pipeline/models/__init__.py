@@ -5,7 +5,7 @@ has, and gives an unfitted pipeline, with the classifier as its step `risk`, tha
 """
 
 from pipeline.models.boosting import boosting
-from pipeline.models.cross_validation import fit, out_of_fold, refit, split
+from pipeline.models.cross_validation import Builder, fit, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
 from pipeline.models.knowledge import score2
 from pipeline.models.logistic import logistic
@@ -16,6 +16,7 @@ MODELS = {"logistic": logistic, "boosting": boosting, "score2": score2}
 __all__ = [
     "MODELS",
     "TRUSTED_TYPES",
+    "Builder",
     "FeatureSet",
     "FollowUp",
     "Matrix",

@@ -136,11 +136,12 @@ def refit(
     *,
     seed: int,
     train_draws: int,
+    people: Int[np.ndarray, " some"] | None = None,
 ) -> Any:
-    """The model of one feature set fitted to everybody, for use outside the cohort."""
+    """The model of one feature set fitted to everybody, or to some, for use on others."""
     columns = matrix.sets[name]
-    everybody = np.arange(len(matrix.event))
-    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, everybody, train_draws, seed, matrix.follow)
+    some = np.arange(len(matrix.event)) if people is None else people
+    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, some, train_draws, seed, matrix.follow)
 
 
 def _fit_people(

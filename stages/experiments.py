@@ -1,0 +1,69 @@
+"""Try the models where data are few, missing or from elsewhere, as the study names it under [experiments]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Study, require
+from pipeline.runs import RunError, Stage
+from stages import main
+
+
+def body(study: Study, folder: Path, stage: Stage) -> None:
+    """A table for each experiment, as CSV and in the terminal."""
+    import pandas as pd
+
+    from pipeline import experiments, models
+    from pipeline.cohorts import baseline
+    from pipeline.schema import validate
+
+    asked = study.experiments
+    if not (asked.learning_curve or asked.missing_at_use or asked.range_shift):
+        raise RunError("the study names no experiment: add one under [experiments]")
+
+    def table(name: str) -> pd.DataFrame:
+        path = f"cohort/{name}.parquet"
+        return validate(pd.read_parquet(stage.read(folder / path)), name, path)
+
+    people, observations, outcomes = (table(name) for name in ("people", "observations", "outcomes"))
+    known = study.known_variables()
+    matrix = models.assemble(
+        people,
+        outcomes,
+        baseline(people, observations, known),
+        None,
+        predictors=study.predictors,
+        known=known,
+        names=["routine"],
+        horizon_years=study.outcome.horizon_years,
+    )
+    require(study.models.names, models.MODELS, "[models] names")
+    builders = {str(name): models.MODELS[name] for name in study.models.names}
+    common: dict[str, Any] = {"feature_set": "routine", "seed": study.seed}
+    tables = {}
+    if curve := asked.learning_curve:
+        tables["learning_curve"] = experiments.learning_curve(
+            matrix, builders, **common, sizes=curve.sizes, draws=curve.draws, test=curve.test, progress=True
+        )
+    if asked.missing_at_use:
+        tables["missing_at_use"] = experiments.missing_at_use(
+            matrix,
+            builders,
+            **common,
+            variables=asked.missing_at_use,
+            folds=study.models.folds,
+            resamples=study.evaluation.bootstrap,
+        )
+    if shift := asked.range_shift:
+        tables["range_shift"] = experiments.range_shift(
+            matrix, builders, **common, variable=shift.variable, below=shift.below
+        )
+    for name, found in tables.items():
+        found.to_csv(stage.path(f"{name}.csv"), index=False)
+        print(f"{name.replace('_', ' ')}\n{found.round(3).to_string(index=False)}")
+    stage.note(people=len(matrix.event), events=int(matrix.event.sum()), seed=study.seed, experiments=sorted(tables))
+
+
+if __name__ == "__main__":
+    main("experiments", __doc__, body)
