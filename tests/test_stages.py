@@ -260,3 +260,22 @@ def test_another_seed_gives_other_draws(place):
     after = json.loads((other.folder / "fit" / "manifest.json").read_text())["outputs"]
     assert after["draws.npz"] != before["draws.npz"]
     assert after["fits.parquet"] == before["fits.parquet"], "the seed decides the draws, not the fit"
+
+
+def test_a_study_without_experiments_says_so(tmp_path, environment):
+    done = Workplace(write_study(tmp_path), tmp_path / "data", environment).run("experiments")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "the study names no experiment: add one under [experiments]"
+
+
+@pytest.mark.slow
+def test_experiments_leave_a_table_each(tmp_path, environment):
+    place = Workplace(write_study(tmp_path), tmp_path / "data", environment)
+    asked = "missing_at_use = ['cholesterol_mmol_l']\nrange_shift = { variable = 'age_years', below = 50 }\n"
+    text = place.study.read_text(encoding="utf-8")
+    place.study.write_text(f"{text}\n[experiments]\n{asked}", encoding="utf-8")
+    for stage in ("cohort", "experiments"):
+        done = place.run(stage)
+        assert done.returncode == 0, done.stderr
+    assert {p.name for p in (place.folder / "experiments").iterdir()} >= {"missing_at_use.csv", "range_shift.csv"}
+    assert "range shift" in done.stdout
