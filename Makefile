@@ -75,7 +75,7 @@ experiments: check  ## try the models of the study where data are few, missing o
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery
 
-calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about an hour)
+calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about three hours)
 	$(PYTHON) -m stages.calibrate
 
 bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/README.md
