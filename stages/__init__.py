@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.config import ConfigError, Study, read_study
 from pipeline.runs import RunError, Stage, stage
 from pipeline.schema import TableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.models import Matrix
 
 RUNS = Path("data/runs")
 RAW = Path("data/raw")
@@ -40,6 +46,35 @@ def main(name: str, doc: str | None, body: Callable[[Study, Path, Stage], None])
         folder = arguments.runs / arguments.study.stem
         with stage(folder / name, config=study.model_dump(mode="json", include=SECTIONS[name])) as running:
             body(study, folder, running)
+
+
+def read_matrix(
+    study: Study, folder: Path, stage: Stage, names: Sequence[str], features: pd.DataFrame | None
+) -> tuple[pd.DataFrame, Matrix]:
+    """The people of the study's cohort, and their rows for models on the feature sets `names`."""
+    import pandas as pd
+
+    from pipeline import models
+    from pipeline.cohorts import baseline
+    from pipeline.schema import validate
+
+    def table(name: str) -> pd.DataFrame:
+        path = f"cohort/{name}.parquet"
+        return validate(pd.read_parquet(stage.read(folder / path)), name, path)
+
+    people, observations, outcomes = (table(name) for name in ("people", "observations", "outcomes"))
+    known = study.known_variables()
+    matrix = models.assemble(
+        people,
+        outcomes,
+        baseline(people, observations, known),
+        features,
+        predictors=study.predictors,
+        known=known,
+        names=names,
+        horizon_years=study.outcome.horizon_years,
+    )
+    return people, matrix
 
 
 class faults_in_words:  # noqa: N801

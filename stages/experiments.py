@@ -7,37 +7,18 @@ from typing import Any
 
 from pipeline.config import Study, require
 from pipeline.runs import RunError, Stage
-from stages import main
+from stages import main, read_matrix
 
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
     """A table for each experiment, as CSV and in the terminal."""
-    import pandas as pd
-
     from pipeline import experiments, models
-    from pipeline.cohorts import baseline
-    from pipeline.schema import validate
 
     asked = study.experiments
     if not (asked.learning_curve or asked.missing_at_use or asked.range_shift):
         raise RunError("the study names no experiment: add one under [experiments]")
 
-    def table(name: str) -> pd.DataFrame:
-        path = f"cohort/{name}.parquet"
-        return validate(pd.read_parquet(stage.read(folder / path)), name, path)
-
-    people, observations, outcomes = (table(name) for name in ("people", "observations", "outcomes"))
-    known = study.known_variables()
-    matrix = models.assemble(
-        people,
-        outcomes,
-        baseline(people, observations, known),
-        None,
-        predictors=study.predictors,
-        known=known,
-        names=["routine"],
-        horizon_years=study.outcome.horizon_years,
-    )
+    _, matrix = read_matrix(study, folder, stage, ["routine"], None)
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     common: dict[str, Any] = {"feature_set": "routine", "seed": study.seed}

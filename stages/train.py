@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config import Study, require
 from pipeline.runs import Stage
-from stages import main
+from stages import main, read_matrix
 
 
 def train(study: Study, folder: Path, stage: Stage) -> None:
@@ -16,28 +16,13 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
     import pandas as pd
 
     from pipeline import models
-    from pipeline.cohorts import baseline
     from pipeline.schema import validate
 
-    def table(path: str, name: str) -> pd.DataFrame:
-        return validate(pd.read_parquet(stage.read(folder / path)), name, path)
-
-    people = table("cohort/people.parquet", "people")
-    observations = table("cohort/observations.parquet", "observations")
-    outcomes = table("cohort/outcomes.parquet", "outcomes")
-    with_twins = set(study.models.feature_sets) != {"routine"}
-    features = table("features/features.parquet", "features") if with_twins else None
-    known = study.known_variables()
-    matrix = models.assemble(
-        people,
-        outcomes,
-        baseline(people, observations, known),
-        features,
-        predictors=study.predictors,
-        known=known,
-        names=study.models.feature_sets,
-        horizon_years=study.outcome.horizon_years,
-    )
+    features = None
+    if set(study.models.feature_sets) != {"routine"}:
+        name = "features/features.parquet"
+        features = validate(pd.read_parquet(stage.read(folder / name)), "features", name)
+    people, matrix = read_matrix(study, folder, stage, study.models.feature_sets, features)
     draws = None
     if features is not None:
         long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))

@@ -7,11 +7,11 @@ has, and gives an unfitted pipeline, with the classifier as its step `risk`, tha
 from pipeline.models.boosting import boosting
 from pipeline.models.cross_validation import Builder, fit, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
-from pipeline.models.knowledge import score2
+from pipeline.models.knowledge import score2, stroke_ensemble
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
 
-MODELS = {"logistic": logistic, "boosting": boosting, "score2": score2}
+MODELS = {"logistic": logistic, "boosting": boosting, "score2": score2, "stroke_ensemble": stroke_ensemble}
 
 __all__ = [
     "MODELS",
@@ -33,4 +33,5 @@ __all__ = [
     "settings",
     "split",
     "stack_draws",
+    "stroke_ensemble",
 ]

@@ -19,14 +19,18 @@ from sklearn.pipeline import Pipeline
 from pipeline.models.published import FUNCTIONS, reader
 
 STRENGTHS = np.array([0.01, 0.02, 0.035, 0.06, 0.1, 0.17, 0.3, 0.5, 1.0])     # spreads of corrections, per sd
+HALF = 0.5                                                   # spread of an answer that half of all give
+SEEN = (0.01, 0.99)                                          # of the training people: corrections end there
 ITERATIONS, SETTLED = 50, 1e-9
 
 
 class Known(BaseEstimator, TransformerMixin):
-    """Rows of variables to the published log odds and, beside it, all variables, centred and of spread 1.
+    """Rows of variables to the published log odds, its age bands, and all variables.
 
-    Missing numbers are expected from the others of the row (chained ridge regressions, learned in the training fold);
-    a missing answer, or one never declared, is the share of the training fold.
+    Numbers are centred and of spread 1, answers as far apart as if half of all gave each. Missing numbers are expected
+    from the others of the row (chained ridge regressions, learned in the training fold); a missing answer, or one never
+    declared, is the share of the training fold. Beyond the values that were seen in training a variable corrects no
+    further: there the published function alone goes on.
     """
 
     def __init__(self, function: str, numbers: Sequence[str], levels: Sequence[tuple[str, Sequence[str]]]) -> None:
@@ -42,15 +46,18 @@ class Known(BaseEstimator, TransformerMixin):
         self.imputer_ = IterativeImputer(max_iter=10, tol=1e-3, keep_empty_features=True, random_state=0)
         filled = self.imputer_.fit_transform(self._joined(X, answers))
         self.centre_, spread = filled.mean(axis=0), filled.std(axis=0)
+        spread[len(self.numbers) :] = HALF        # an answer that few give is not stretched
         self.spread_ = np.where(spread > 1e-9, spread, 1.0)
+        self.seen_ = np.quantile(filled, SEEN, axis=0)
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """An array (rows, 1 + columns)."""
+        """An array (rows, 1 + bands + columns)."""
         joined = self.imputer_.transform(self._joined(X, self._answers(X)))
         whole = X.assign(**dict(zip(self.numbers, joined[:, : len(self.numbers)].T, strict=True)))
-        published = FUNCTIONS[self.function].log_odds(reader(whole))
-        return np.column_stack([published, (joined - self.centre_) / self.spread_])
+        known, column = FUNCTIONS[self.function], reader(whole)
+        inside = (np.clip(joined, *self.seen_) - self.centre_) / self.spread_
+        return np.column_stack([known.log_odds(column), known.levels(column), inside])
 
     def _answers(self, X: pd.DataFrame) -> np.ndarray:
         """A column of 0 and 1 a level but the first; NaN where there is no declared answer."""
@@ -69,14 +76,19 @@ class Known(BaseEstimator, TransformerMixin):
 class PriorLogistic(ClassifierMixin, BaseEstimator):
     """Logistic regression around a published log odds, the first column.
 
-    Log odds are a + b published + c x: a is free, b normal around 1 with spread `slope_sd`, c normal around 0 with a
-    spread that is not known either: before seeing data it is half-normal with scale `usual_strength`. Coefficients
-    are averaged over it, each strength with its marginal likelihood (Laplace) in the training people.
+    Log odds are a + b published + d band + c x: a is free, b normal around 1 with spread `slope_sd`, d, the level of
+    each of the `bands` next columns, normal around 0 with spread `band_sd`, and c normal around 0 with a spread that
+    is not known either: before seeing data it is half-normal with scale `usual_strength`. Coefficients are averaged
+    over it, each strength with its marginal likelihood (Laplace) in the training people.
     """
 
-    def __init__(self, usual_strength: float = 0.1, slope_sd: float = 0.15) -> None:
+    def __init__(
+        self, usual_strength: float = 0.1, slope_sd: float = 0.15, bands: int = 0, band_sd: float = 1.0
+    ) -> None:
         self.usual_strength = usual_strength
         self.slope_sd = slope_sd
+        self.bands = bands
+        self.band_sd = band_sd
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> PriorLogistic:
         """The coefficients, averaged over strengths."""
@@ -103,7 +115,8 @@ class PriorLogistic(ClassifierMixin, BaseEstimator):
     ) -> tuple[np.ndarray, float]:
         """Coefficients and log evidence for corrections of spread `strength`."""
         basis = np.column_stack([np.ones(len(X)), X])
-        precision = np.concatenate([[0.0, self.slope_sd**-2], np.full(X.shape[1] - 1, strength**-2)])
+        spreads = [self.slope_sd] + [self.band_sd] * self.bands + [strength] * (X.shape[1] - 1 - self.bands)
+        precision = np.array([0.0, *(spread**-2 for spread in spreads)])
         middle = np.zeros(len(precision))
         middle[1] = 1.0
         at = middle.copy()
@@ -126,7 +139,9 @@ class PriorLogistic(ClassifierMixin, BaseEstimator):
 def knowledge(function: str, numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Pipeline:
     """A published risk function as prior; where the columns lack what it needs, its own typical values stand there."""
     levels = tuple((name, tuple(levels)) for name, levels in categories.items())
-    return Pipeline([("known", Known(function, tuple(numbers), levels)), ("risk", PriorLogistic())])
+    bands = FUNCTIONS[function].bands
+    risk = PriorLogistic(bands=len(bands) + 1 if bands else 0)
+    return Pipeline([("known", Known(function, tuple(numbers), levels)), ("risk", risk)])
 
 
 def score2(
@@ -134,3 +149,10 @@ def score2(
 ) -> Pipeline:
     """SCORE2 as prior."""
     return knowledge("score2", numbers, categories)
+
+
+def stroke_ensemble(
+    seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]], rows_per_person: int = 1
+) -> Pipeline:
+    """The published stroke ensemble as prior."""
+    return knowledge("stroke_ensemble", numbers, categories)

@@ -6,7 +6,7 @@ Never one that was derived from a cohort which it is used on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,23 @@ Column = Callable[[str, float], np.ndarray]      # a variable of all rows, with 
 
 
 class RiskFunction(NamedTuple):
-    """One published function; `log_odds` takes a reader of columns and gives the logit of its risk for each row."""
+    """One published function; `log_odds` takes a reader of columns and gives the logit of its risk for each row.
+
+    A function that was made for each age band alone has a level of its own in each: `bands` are the ages at which they
+    begin, but for the first.
+    """
 
     name: str
     predicts: str
     citation: str
     log_odds: Callable[[Column], Float[np.ndarray, " rows"]]
+    bands: tuple[float, ...] = ()
+
+    def levels(self, column: Column) -> Float[np.ndarray, "rows bands"]:
+        """1 in the column of each row's age band; no column where bands have one level together."""
+        if not self.bands:
+            return np.empty((len(column("age_years", 0.0)), 0))
+        return np.eye(len(self.bands) + 1)[np.digitize(column("age_years", 60.0), self.bands)]
 
 
 # SCORE2, log subdistribution hazard ratios: age per 5 years from 60, smoking, systolic pressure per 20 mmHg from 120,
@@ -57,7 +68,47 @@ SCORE2 = RiskFunction(
     "SCORE2 working group, Eur Heart J 2021;42:2439-2454, doi 10.1093/eurheartj/ehab309",
     _score2,
 )
-FUNCTIONS: Mapping[str, RiskFunction] = {"score2": SCORE2}
+
+
+def _stroke_ensemble(column: Column) -> Float[np.ndarray, " rows"]:
+    """By the twin of stroke risk, corrected; fibrillation and diabetes count as absent where nobody told of them."""
+    import jax
+
+    from pipeline.twins import NO_CHANGE, TWINS, ExactTwin
+
+    twin = TWINS["stroke_risk"].build("corrected")
+    assert isinstance(twin, ExactTwin)
+    smokes, cigarettes = column("current_smoker", 0.0), column("cigarettes_per_day", np.nan)
+    person = {
+        "male": column("male", 0.5),
+        "age_years": column("age_years", 60.0),
+        "sbp_mmhg": column("sbp_mmhg", 135.0),
+        "dbp_mmhg": column("dbp_mmhg", 82.0),
+        "height_cm": np.full(len(smokes), 100.0),                  # only the index counts
+        "weight_kg": column("bmi_kg_m2", 27.0),
+        "cigarettes_per_day": np.where(np.isnan(cigarettes), USUAL_CIGARETTES * smokes, cigarettes),
+        "atrial_fibrillation": column("atrial_fibrillation", 0.0),
+        "diabetes": column("diabetes", 0.0),
+    }
+    inputs, p = NO_CHANGE.arrays(), twin.defaults()
+    times = np.zeros(1)
+
+    def one(who: Mapping[str, Any]) -> Any:
+        return twin.solution(times, twin.constants(who, p), (0.0,), inputs, {})["stroke_risk_5y"][0]
+
+    risk = np.clip(np.asarray(jax.jit(jax.vmap(one))(person)), 1e-9, 1.0 - 1e-9)
+    return np.log(risk) - np.log1p(-risk)
+
+
+USUAL_CIGARETTES = 15.0       # of a smoker who did not say how many, assumed
+STROKE_ENSEMBLE = RiskFunction(
+    "age-stratified stroke ensemble, corrected",
+    "a first stroke within five years",
+    "Herrgårdh T et al., bioRxiv 2022, doi 10.1101/2022.03.25.485803",
+    _stroke_ensemble,
+    bands=(50.0, 60.0, 70.0),
+)
+FUNCTIONS: Mapping[str, RiskFunction] = {"score2": SCORE2, "stroke_ensemble": STROKE_ENSEMBLE}
 
 
 def reader(frame: pd.DataFrame) -> Column:

@@ -16,7 +16,8 @@ TWINS = {
     "liver_fat": "liver fat",
     "blood_pressure": "blood pressure",
 }
-MODELS = {"logistic": "Logistic regression", "boosting": "Boosted trees", "score2": "SCORE2 as a start"}
+MODELS = {"logistic": "Logistic regression", "boosting": "Boosted trees", "score2": "SCORE2 as a start",
+          "stroke_ensemble": "Stroke ensemble as a start"}
 FEATURE_SETS = {
     "routine": "routine data only",
     "mechanistic": "twins only",

@@ -7,7 +7,9 @@ from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from pipeline.models.knowledge import Known, PriorLogistic, score2
-from pipeline.models.published import SCORE2, reader
+from pipeline.models.published import SCORE2, STROKE_ENSEMBLE, reader
+from pipeline.solving import make_grid
+from pipeline.twins import NO_CHANGE, System, build_twins, simulate
 
 MAN = {"age_years": 60.0, "sex": "male", "sbp_mmhg": 120.0, "cholesterol_mmol_l": 6.0, "hdl_mmol_l": 1.3,
        "current_smoker": "no", "diabetes": "no"}  # fmt: skip
@@ -32,6 +34,33 @@ def test_score2_by_hand():
 def test_smoking_may_be_told_as_status():
     told = pd.DataFrame([{k: v for k, v in MAN.items() if k != "current_smoker"} | {"smoking_status": "current"}])
     assert float(expit(SCORE2.log_odds(reader(told))[0])) == pytest.approx(risk(current_smoker="yes"))
+
+
+def test_the_stroke_ensemble_is_that_of_the_twin():
+    known = MAN | {"dbp_mmhg": 85.0, "bmi_kg_m2": 28.0, "cigarettes_per_day": 10.0, "atrial_fibrillation": "yes"}
+    twins = build_twins(["stroke_risk"])
+    person = {
+        "male": 1.0, "age_years": 60.0, "sbp_mmhg": 120.0, "dbp_mmhg": 85.0, "height_cm": 175.0,
+        "weight_kg": 28.0 * 1.75**2, "cigarettes_per_day": 10.0, "atrial_fibrillation": 1.0, "diabetes": 0.0,
+    }  # fmt: skip
+    said = simulate(System(twins), person, {"stroke_risk": twins[0].defaults()}, NO_CHANGE.arrays(), (0.0,),
+                    make_grid((0.0,), (0.0, 365.0))).values["stroke_risk_5y"][0]  # fmt: skip
+    found = expit(STROKE_ENSEMBLE.log_odds(reader(pd.DataFrame([known])))[0])
+    assert found == pytest.approx(float(said), rel=1e-9)
+
+
+def test_each_age_band_of_the_ensemble_finds_its_own_level():
+    draw = np.random.default_rng(6)
+    age = draw.uniform(40, 90, 20_000)
+    band = STROKE_ENSEMBLE.levels(reader(pd.DataFrame({"age_years": age})))
+    assert band.sum(axis=1).tolist() == [1.0] * len(age)
+    assert [age[column == 1].min() > low for low, column in zip((39, 50, 60, 70), band.T, strict=True)] == [True] * 4
+    truth = -3.0 + np.array([0.0, 0.5, -0.5, 1.0]) @ band.T
+    event = (draw.random(len(age)) < expit(truth)).astype(int)
+    X = np.column_stack([np.full(len(age), -3.0), band, draw.normal(size=len(age))])
+    risk = PriorLogistic(bands=4).fit(X, event).predict_proba(X)[:, 1]
+    for column in band.T:
+        assert risk[column == 1].mean() == pytest.approx(event[column == 1].mean(), rel=0.05)
 
 
 def people(number, seed=0):
@@ -91,6 +120,24 @@ def test_a_missing_number_is_what_the_rest_of_the_row_says():
     whole, holed = known.transform(test), known.transform(test.assign(cholesterol_mmol_l=np.nan))
     assert np.corrcoef(whole[:, 3], holed[:, 3])[0, 1] > 0.95
     np.testing.assert_allclose(whole[:, 0], holed[:, 0], atol=0.1)
+
+
+def test_beyond_what_was_seen_the_published_function_alone_goes_on():
+    frame, known, draw = people(5000, seed=7)
+    event = (draw.random(5000) < expit(known + 1.0 + 0.5 * (frame["sbp_mmhg"].to_numpy() - 135) / 20)).astype(int)
+    model = fitted(frame[frame["sbp_mmhg"] < 150], event[frame["sbp_mmhg"] < 150])
+    far = frame.iloc[[0, 0]].assign(sbp_mmhg=[160.0, 200.0])
+    low, high = logit(model.predict_proba(far)[:, 1])
+    step = np.diff(SCORE2.log_odds(reader(far)))[0]
+    assert high - low == pytest.approx(model[-1].coef_[1] * step)
+
+
+def test_a_rare_answer_is_not_stretched():
+    frame, _, draw = people(4000, seed=8)
+    frame["rare"] = np.where(draw.random(4000) < 0.01, "yes", "no")
+    known = Known("score2", ("age_years",), (("rare", ("no", "yes")),)).fit(frame[["age_years", "rare"]])
+    answer = known.transform(frame[["age_years", "rare"]].iloc[[0, 0]].assign(rare=["no", "yes"]))[:, -1]
+    assert abs(answer[1] - answer[0]) <= 2.0
 
 
 def test_weights_are_counts():
