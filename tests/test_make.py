@@ -246,8 +246,8 @@ def test_a_second_run_does_nothing_and_says_so(done):
     [
         ("pipeline/variables.csv", ["cohort", "fit", "train", "report"]),
         ("pipeline/cohorts/csv_text.py", ["cohort"]),
-        ("pipeline/twins/blood_pressure.py", ["fit", "features"]),
-        ("pipeline/solving/grid.py", ["fit", "features"]),
+        ("pipeline/twins/blood_pressure.py", ["fit", "features", "train", "track"]),
+        ("pipeline/solving/grid.py", ["fit", "features", "train", "track"]),
         ("configs/scenarios/low_carbohydrate.toml", ["features"]),
         ("pipeline/evaluation/curves.py", ["evaluate"]),
         ("pipeline/reports/wording.py", ["report"]),
