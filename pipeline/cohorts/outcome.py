@@ -66,8 +66,9 @@ def censoring_weights(
     lost = (status == CENSORED) & (time_d < horizon_d)
     # At one time, events come before losses: only who is lost strictly earlier thins out the followed.
     days, counts = np.unique(until[lost], return_counts=True)
+    kept = np.sort(until[~lost])
     at_risk = len(until) - np.searchsorted(np.sort(until), days, side="left")
-    events_then = np.array([np.sum((until == day) & ~lost) for day in days], dtype=int)
+    events_then = np.searchsorted(kept, days, side="right") - np.searchsorted(kept, days, side="left")
     followed = np.append(1.0, np.cumprod(1.0 - counts / (at_risk - events_then)))
     still = followed[np.searchsorted(days, until, side="left")]
     return np.where(lost, 0.0, 1.0 / still)

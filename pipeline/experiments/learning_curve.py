@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
-from tqdm import tqdm
+from joblib import delayed
 
 from pipeline.evaluation import calibration, discrimination
-from pipeline.models import Builder, Matrix, refit
+from pipeline.models import Builder, Matrix, refit, spread_out
 from pipeline.runs import RunError
 
 FEWEST_EVENTS = 2      # to learn from; a draw with fewer is drawn again
@@ -36,16 +35,13 @@ def learning_curve(
     if max(sizes) + test > len(matrix.event):
         raise RunError(f"learning curve: {max(sizes)} people to learn from and {test} to test are more than there are")
     tasks = [(name, draw) for draw in range(draws) for name in builders]
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        results = Parallel(n_jobs=jobs, return_as="generator")(
-            delayed(_one)(matrix, builders[name], feature_set, sizes, test, (seed, draw)) for name, draw in tasks
-        )
-        shown = tqdm(results, total=len(tasks), desc="learning curve", disable=None if progress else True)
-        rows = [
-            {"model": name, "size": size, "auroc": auroc, "slope": slope}
-            for (name, _), values in zip(tasks, shown, strict=True)
-            for size, (auroc, slope) in zip(sizes, values, strict=True)
-        ]
+    calls = (delayed(_one)(matrix, builders[name], feature_set, sizes, test, (seed, draw)) for name, draw in tasks)
+    results = spread_out(calls, jobs=jobs, label="learning curve", progress=progress)
+    rows = [
+        {"model": name, "size": size, "auroc": auroc, "slope": slope}
+        for (name, _), values in zip(tasks, results, strict=True)
+        for size, (auroc, slope) in zip(sizes, values, strict=True)
+    ]
     grouped = pd.DataFrame(rows).groupby(["model", "size"], sort=False)
     mean, error = grouped.mean(), 1.959964 * grouped.sem()
     table = mean.assign(
@@ -69,7 +65,7 @@ def _one(
         rest = rest[~np.isin(code[rest], code[held])]
         if matrix.event[rest[: min(sizes)]].sum() >= FEWEST_EVENTS:
             break
-    weight = np.ones(len(held)) if matrix.follow is None else matrix.follow.weight[held]
+    weight = matrix.weight[held]
     found = []
     for size in sizes:
         model = refit(matrix, None, builder, feature_set, seed=seed[0], train_draws=1, people=rest[:size])

@@ -27,8 +27,7 @@ def missing_at_use(
     frame = matrix.frame[matrix.sets[feature_set].columns]
     holed = frame.assign(**dict.fromkeys(variables, np.nan))
     fold = split(matrix.event, matrix.groups, folds=folds, seed=seed)
-    weight = np.ones(len(fold)) if matrix.follow is None else matrix.follow.weight
-    counts = np.vstack([np.ones(len(fold)), resample(matrix.groups, draws=resamples, seed=seed)]) * weight
+    counts = np.vstack([np.ones(len(fold)), resample(matrix.groups, draws=resamples, seed=seed)]) * matrix.weight
     rows = []
     for name, builder in builders.items():
         whole, less = np.empty(len(fold)), np.empty(len(fold))

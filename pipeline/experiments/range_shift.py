@@ -23,8 +23,7 @@ def range_shift(
     train, test = np.flatnonzero(values < below), np.flatnonzero(values >= below)
     if min(matrix.event[train].sum(), matrix.event[test].sum()) == 0:
         raise RunError(f"range shift: nobody has the event on one side of {variable} {below:g}")
-    weight = np.ones(len(test)) if matrix.follow is None else matrix.follow.weight[test]
-    event = matrix.event[test]
+    event, weight = matrix.event[test], matrix.weight[test]
     observed, equal = weight @ event / weight.sum(), weight.sum() ** 2 / (weight**2).sum()
     low, high = (float(side[0]) for side in wilson(np.array([observed * equal]), np.array([equal])))
     rows = []

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pipeline.fitting.sensors import YEAR
 from pipeline.solving import Status, make_grid
 from pipeline.twins import NO_CHANGE, System, Twin, build_twins, simulate
 
-YEAR = 365.25
 LONGEST = 70                # years that are simulated; nobody's history may be longer
 ITERATIONS = 8
 CLOSE_KG = 0.05             # a history that ends farther from today's weight has failed

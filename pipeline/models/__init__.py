@@ -4,14 +4,19 @@ A builder takes a seed, the number columns, the levels of each category column a
 has, and gives an unfitted pipeline, with the classifier as its step `risk`, that takes a frame of those columns.
 """
 
+from functools import partial
+
 from pipeline.models.boosting import boosting
 from pipeline.models.cross_validation import Builder, fit, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
-from pipeline.models.knowledge import score2, stroke_ensemble
+from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
+from pipeline.models.processes import spread_out
+from pipeline.models.published import FUNCTIONS
 
-MODELS = {"logistic": logistic, "boosting": boosting, "score2": score2, "stroke_ensemble": stroke_ensemble}
+MODELS: dict[str, Builder] = {"logistic": logistic, "boosting": boosting}
+MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
 
 __all__ = [
     "MODELS",
@@ -29,9 +34,8 @@ __all__ = [
     "out_of_fold",
     "refit",
     "save",
-    "score2",
     "settings",
     "split",
+    "spread_out",
     "stack_draws",
-    "stroke_ensemble",
 ]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 from sklearn.model_selection import StratifiedGroupKFold
-from tqdm import tqdm
 
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix
+from pipeline.models.processes import spread_out
 from pipeline.runs import RunError
 
 Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]], int], Any]
@@ -68,39 +68,38 @@ def out_of_fold(
     """
     fold_of = [split(matrix.event, matrix.groups, folds=folds, seed=seed + r) for r in range(repeats)]
     tasks = list(product(builders, matrix.sets, range(repeats)))
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        results = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator")(
-            delayed(_predict)(
-                builders[model],
-                matrix.frame[matrix.sets[name].columns],
-                matrix.event,
-                fold_of[repeat],
-                matrix.sets[name],
-                draws if matrix.sets[name].mechanistic else None,
-                train_draws,
-                seed,
-                matrix.follow,
-            )
-            for model, name, repeat in tasks
+    calls = (
+        delayed(_predict)(
+            builders[model],
+            matrix.frame[matrix.sets[name].columns],
+            matrix.event,
+            fold_of[repeat],
+            matrix.sets[name],
+            draws if matrix.sets[name].mechanistic else None,
+            train_draws,
+            seed,
+            matrix.follow,
         )
-        shown = tqdm(results, total=len(tasks), desc="train", disable=None if progress else True)
-        tables = [
-            pd.DataFrame(
-                {
-                    "person_id": matrix.frame.index.to_numpy(),
-                    "model": model,
-                    "feature_set": name,
-                    "repeat": repeat,
-                    "fold": fold_of[repeat],
-                    "event": matrix.event,
-                    "weight": 1.0 if matrix.follow is None else matrix.follow.weight,
-                    "risk": risk,
-                    "risk_low": low,
-                    "risk_high": high,
-                }
-            )
-            for (model, name, repeat), (risk, low, high) in zip(tasks, shown, strict=True)
-        ]
+        for model, name, repeat in tasks
+    )
+    results = spread_out(calls, jobs=jobs, label="train", progress=progress)
+    tables = [
+        pd.DataFrame(
+            {
+                "person_id": matrix.frame.index.to_numpy(),
+                "model": model,
+                "feature_set": name,
+                "repeat": repeat,
+                "fold": fold_of[repeat],
+                "event": matrix.event,
+                "weight": matrix.weight,
+                "risk": risk,
+                "risk_low": low,
+                "risk_high": high,
+            }
+        )
+        for (model, name, repeat), (risk, low, high) in zip(tasks, results, strict=True)
+    ]
     table = pd.concat(tables, ignore_index=True)
     return table.astype({"person_id": "str", "model": "str", "feature_set": "str"})
 

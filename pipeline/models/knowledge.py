@@ -136,23 +136,18 @@ class PriorLogistic(ClassifierMixin, BaseEstimator):
         return at, float(likelihood + prior - 0.5 * np.linalg.slogdet(curve)[1])
 
 
-def knowledge(function: str, numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Pipeline:
-    """A published risk function as prior; where the columns lack what it needs, its own typical values stand there."""
+def knowledge(
+    function: str,
+    seed: int,
+    numbers: Sequence[str],
+    categories: Mapping[str, Sequence[str]],
+    rows_per_person: int = 1,
+) -> Pipeline:
+    """A published risk function as prior; where the columns lack what it needs, its own typical values stand there.
+
+    Nothing here is drawn, and rows share their person's weight: `seed` and `rows_per_person` change nothing.
+    """
     levels = tuple((name, tuple(levels)) for name, levels in categories.items())
     bands = FUNCTIONS[function].bands
     risk = PriorLogistic(bands=len(bands) + 1 if bands else 0)
     return Pipeline([("known", Known(function, tuple(numbers), levels)), ("risk", risk)])
-
-
-def score2(
-    seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]], rows_per_person: int = 1
-) -> Pipeline:
-    """SCORE2 as prior."""
-    return knowledge("score2", numbers, categories)
-
-
-def stroke_ensemble(
-    seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]], rows_per_person: int = 1
-) -> Pipeline:
-    """The published stroke ensemble as prior."""
-    return knowledge("stroke_ensemble", numbers, categories)

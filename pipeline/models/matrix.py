@@ -55,6 +55,11 @@ class Matrix(NamedTuple):
     absent: tuple[str, ...]                    # predictors that the cohort does not have; all missing
     follow: FollowUp | None = None             # None: the event is of the visit itself, and known of everybody
 
+    @property
+    def weight(self) -> Float[np.ndarray, " people"]:
+        """How much each person counts when a risk is judged."""
+        return np.ones(len(self.event)) if self.follow is None else self.follow.weight
+
 
 def assemble(
     people: pd.DataFrame,

@@ -107,11 +107,9 @@ def limits(results: Results) -> list[str]:
             "will get it."
         )
     elif lost := int((results.outcomes["weight"] == 0).sum()):
-        minimum = study.report.min_count
-        who = f"fewer than {minimum}" if lost < minimum else number(lost)
         said.append(
-            f"What became of {who} people by the horizon is not known. The others count for them, which is right if "
-            "those who were lost fared like those who stayed."
+            f"What became of {wording.count(lost, study.report.min_count)} people by the horizon is not known. The "
+            "others count for them, which is right if those who were lost fared like those who stayed."
         )
     said.append(
         "The twins take today’s weight, liver fat and pressure as settled: somebody who is gaining or "
@@ -172,8 +170,7 @@ def _basis(results: Results) -> list[str]:
             )
     unlikely = int(fits.groupby("person_id")["unlikely"].first().sum())
     if unlikely:
-        minimum = results.study.report.min_count
-        who = f"fewer than {minimum}" if unlikely < minimum else number(unlikely)
+        who = wording.count(unlikely, results.study.report.min_count)
         said.append(
             f"In {who} people the measurements contradict each other or lie far from everybody else’s: what the twins "
             "say of them deserves little trust."

@@ -6,7 +6,8 @@ import pytest
 from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
-from pipeline.models.knowledge import Known, PriorLogistic, score2
+from pipeline.models import MODELS
+from pipeline.models.knowledge import Known, PriorLogistic
 from pipeline.models.published import SCORE2, STROKE_ENSEMBLE, reader
 from pipeline.solving import make_grid
 from pipeline.twins import NO_CHANGE, System, build_twins, simulate
@@ -80,7 +81,7 @@ def people(number, seed=0):
 
 def fitted(frame, event):
     levels = {"sex": ("female", "male"), "current_smoker": ("no", "yes")}
-    return score2(0, [c for c in frame if c not in levels], levels).fit(frame, event)
+    return MODELS["score2"](0, [c for c in frame if c not in levels], levels).fit(frame, event)
 
 
 def test_with_few_people_the_published_function_stays():
