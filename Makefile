@@ -22,7 +22,7 @@ export EQX_ON_ERROR := nan
 export MLFLOW_DISABLE_TELEMETRY := true
 
 code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -name '*.css' -o -name '*.toml')
-SHARED := pipeline/__init__.py pipeline/config.py pipeline/config_faults.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
+SHARED := pipeline/__init__.py pipeline/config.py pipeline/config_faults.py pipeline/sections.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
 COHORT_CODE := $(SHARED) $(call code,pipeline/cohorts)
 TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 # What later stages use of the cohort package: everybody's values at the visit.

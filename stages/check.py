@@ -10,8 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
-from pipeline.config import CsvCohort, Study, read_study, require
+from pipeline.config import Study, read_study, require
 from pipeline.runs import hash_file
+from pipeline.sections import CsvCohort
 from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import ConfigError, CsvCohort, Strict, Study, read_study, read_toml
+from pipeline.config import ConfigError, Study, read_study, read_toml
+from pipeline.sections import CsvCohort, Strict
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "configs").glob("*.toml"))

@@ -14,8 +14,9 @@ from pipeline.cohorts.outcome import CENSORED, DAYS_A_YEAR, EVENT, Follow, by_ho
 from pipeline.cohorts.quality import describe
 from pipeline.cohorts.source import Source
 from pipeline.cohorts.units import convert
-from pipeline.config import Rule, Study
+from pipeline.config import Study
 from pipeline.schema import TableError, Variable
+from pipeline.sections import Rule
 
 COHORTS: dict[str, Callable[[Any, Mapping[str, Variable]], Source]] = {
     "nhanes": nhanes.load,

@@ -15,9 +15,9 @@ from pipeline.cohorts.csv_text import read_text
 from pipeline.cohorts.faults import Faults, Place
 from pipeline.cohorts.source import Defect, Part, Source, checked_range, long_table
 from pipeline.cohorts.units import convert, is_implausible, likely_units
-from pipeline.config import Column, CsvCohort
 from pipeline.runs import hash_file
 from pipeline.schema import TableError, Variable
+from pipeline.sections import Column, CsvCohort
 
 TIME = Variable("time_d", "number", "d", None, None, (), "Days from time zero; 0 is the index visit")
 REQUIRED = ("age_years", "sex")

@@ -6,8 +6,8 @@ import csv
 
 import pandas as pd
 
-from pipeline.config import CsvCohort
 from pipeline.schema import TableError
+from pipeline.sections import CsvCohort
 
 
 def read_text(cohort: CsvCohort) -> tuple[pd.DataFrame, int]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from pipeline.config import Strict
+from pipeline.sections import Strict
 
 NEVER = 1e6      # min; padding lies here, beyond any episode
 

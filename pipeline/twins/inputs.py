@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Self
 import jax.numpy as jnp
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.config import ConfigError, Strict, read_toml
+from pipeline.config import ConfigError, read_toml
+from pipeline.sections import Strict
 from pipeline.twins.base import Values
 
 NAN = float("nan")

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field, PositiveFloat, model_validator
 
-from pipeline.config import ConfigError, Strict
+from pipeline.config import ConfigError
 from pipeline.runs import RunError
+from pipeline.sections import Strict
 from pipeline.solving import Status, make_grid
 from pipeline.twins.base import EpisodeTwin, Twin
 from pipeline.twins.episode import simulate_episode

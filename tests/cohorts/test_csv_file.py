@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cohorts import baseline, build
-from pipeline.config import Column, read_study
+from pipeline.config import read_study
 from pipeline.schema import TableError
+from pipeline.sections import Column
 
 STUDY = read_study(Path(__file__).parents[2] / "configs" / "example_csv.toml")
 TEXT = STUDY.cohort.path.read_text(encoding="utf-8")

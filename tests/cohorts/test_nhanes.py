@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.cohorts import build
 from pipeline.cohorts.assemble import COHORTS
-from pipeline.config import NhanesCohort, read_study
+from pipeline.config import read_study
 from pipeline.schema import variables
+from pipeline.sections import NhanesCohort
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
