@@ -108,10 +108,13 @@ $(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sh
 $(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.train $(CONFIG)
 
+$(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/uncertainty.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models)
+	$(PYTHON) -m stages.uncertainty $(CONFIG)
+
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train uncertainty evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)

@@ -134,6 +134,17 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
             },
             strict=True,
         ),
+        "uncertainty": pa.DataFrameSchema(
+            {
+                "person_id": pa.Column(str, nullable=False, unique=True),
+                "risk": pa.Column(float, probability, nullable=True),       # mean over refits and draws
+                "low": pa.Column(float, probability, nullable=True),        # 95 % over both; missing where twins failed
+                "high": pa.Column(float, probability, nullable=True),
+                "person_sd": pa.Column(float, pa.Check.ge(0), nullable=True),
+                "model_sd": pa.Column(float, pa.Check.ge(0), nullable=True),
+            },
+            strict=True,
+        ),
     }
 
 

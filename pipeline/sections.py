@@ -154,6 +154,7 @@ class Models(Strict):
     folds: int = Field(5, ge=2, le=20)
     repeats: int = Field(3, ge=1, le=50)
     train_draws: int = Field(2, ge=1, le=1024)       # of each person's draws that a model learns from
+    refits: int = Field(16, ge=2, le=1000)           # of the reported model, to people drawn again: how sure it is
 
 
 class Evaluation(Strict):

@@ -6,14 +6,16 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import ConfigError, Study, read_study
 from pipeline.runs import RunError, Stage, stage
 from pipeline.schema import TableError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from jaxtyping import Float
 
     from pipeline.models import Matrix
 
@@ -22,11 +24,13 @@ RAW = Path("data/raw")
 SCENARIOS = Path("configs/scenarios")
 
 # The parts of a study that each stage depends on.
-SECTIONS = {
+SECTIONS: dict[str, Any] = {
     "cohort": {"cohort", "outcome", "variables"},
     "fit": {"twins", "seed", "variables"},
     "features": {"twins", "seed"},
     "train": {"models", "outcome", "predictors", "seed", "variables"},
+    "uncertainty": dict.fromkeys(("models", "outcome", "predictors", "seed", "variables"), True)
+    | {"report": {"model", "feature_set"}},
     "evaluate": {"evaluation", "report", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},
@@ -75,6 +79,24 @@ def read_matrix(
         horizon_years=study.outcome.horizon_years,
     )
     return people, matrix
+
+
+def read_features(
+    study: Study, folder: Path, stage: Stage
+) -> tuple[pd.DataFrame, Matrix, Float[np.ndarray, "people draws features"] | None]:
+    """The people of the study's cohort, their rows for all of its feature sets, and the draws of their twins."""
+    import pandas as pd
+
+    from pipeline import models
+    from pipeline.schema import validate
+
+    if set(study.models.feature_sets) == {"routine"}:
+        return *read_matrix(study, folder, stage, ["routine"], None), None
+    name = "features/features.parquet"
+    features = validate(pd.read_parquet(stage.read(folder / name)), "features", name)
+    people, matrix = read_matrix(study, folder, stage, study.models.feature_sets, features)
+    long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
+    return people, matrix, models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
 
 
 class faults_in_words:  # noqa: N801

@@ -8,26 +8,15 @@ from typing import Any
 
 from pipeline.config import Study, require
 from pipeline.runs import Stage
-from stages import main, read_matrix
+from stages import main, read_features
 
 
 def train(study: Study, folder: Path, stage: Stage) -> None:
     """Out-of-fold predictions, fitted models, and the columns they take."""
-    import pandas as pd
-
     from pipeline import models
     from pipeline.schema import validate
 
-    features = None
-    if set(study.models.feature_sets) != {"routine"}:
-        name = "features/features.parquet"
-        features = validate(pd.read_parquet(stage.read(folder / name)), "features", name)
-    people, matrix = read_matrix(study, folder, stage, study.models.feature_sets, features)
-    draws = None
-    if features is not None:
-        long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
-        draws = models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
-
+    people, matrix, draws = read_features(study, folder, stage)
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     learning: dict[str, Any] = {"seed": study.seed, "train_draws": study.models.train_draws}

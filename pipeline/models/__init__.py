@@ -14,6 +14,7 @@ from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
+from pipeline.models.uncertainty import RiskSamples, sample_risks
 
 MODELS: dict[str, Builder] = {"logistic": logistic, "boosting": boosting}
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
@@ -25,6 +26,7 @@ __all__ = [
     "FeatureSet",
     "FollowUp",
     "Matrix",
+    "RiskSamples",
     "assemble",
     "boosting",
     "describe",
@@ -33,6 +35,7 @@ __all__ = [
     "logistic",
     "out_of_fold",
     "refit",
+    "sample_risks",
     "save",
     "settings",
     "split",

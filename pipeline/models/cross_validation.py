@@ -197,17 +197,34 @@ def _predict(
     for number in np.unique(fold):
         test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow)
-        if draws is None:
-            risk[test] = estimator.predict_proba(frame[estimator.feature_names_in_].iloc[test])[:, 1]
-            continue
-        count = draws.shape[1]
-        for some in np.array_split(test, 1 + len(test) * count // ROWS):
-            rows = _drawn(frame, columns, draws, some)
-            each = estimator.predict_proba(rows[estimator.feature_names_in_])[:, 1].reshape(len(some), count)
-            risk[some] = each.mean(axis=1)
-            low[some], high[some] = np.quantile(each, INTERVAL, axis=1)
+        each = predict_draws(estimator, frame, columns, draws, test)
+        risk[test] = each.mean(axis=1)
+        if draws is not None:
+            low[test], high[test] = np.quantile(each, INTERVAL, axis=1)
     if draws is not None:
-        lacks = np.isnan(draws).all(axis=1)
-        failed = (lacks & ~lacks.all(axis=0)).any(axis=1) | lacks.all(axis=1)
-        low[failed] = high[failed] = np.nan
+        low[failed(draws)] = high[failed(draws)] = np.nan
     return risk, low, high
+
+
+def predict_draws(
+    estimator: Any,
+    frame: pd.DataFrame,
+    columns: FeatureSet,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    some: Int[np.ndarray, " some"],
+) -> Float[np.ndarray, "some draws"]:
+    """The risk of some people for each of their draws; one column where a model takes no twin features."""
+    taken = estimator.feature_names_in_
+    if draws is None or not columns.mechanistic:
+        return estimator.predict_proba(frame[taken].iloc[some])[:, 1:]
+    each = np.empty((len(some), draws.shape[1]))
+    for part in np.array_split(np.arange(len(some)), 1 + each.size // ROWS):
+        rows = _drawn(frame, columns, draws, some[part])
+        each[part] = estimator.predict_proba(rows[taken])[:, 1].reshape(len(part), -1)
+    return each
+
+
+def failed(draws: Float[np.ndarray, "people draws features"]) -> np.ndarray:
+    """Who has no draws, or lacks in all of them a feature that others have."""
+    lacks = np.isnan(draws).all(axis=1)
+    return (lacks & ~lacks.all(axis=0)).any(axis=1) | lacks.all(axis=1)

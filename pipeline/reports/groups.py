@@ -63,8 +63,9 @@ class Example(NamedTuple):
     band: Band
     person_id: str  # never shown
     risk: float
-    risk_low: float
-    risk_high: float
+    low: float
+    high: float
+    doubt: str           # which part of what is not known is larger: of the "person" or the "model"; "" if not known
     sex: str
     age: str
 
@@ -188,13 +189,20 @@ def choose_examples(results: Results, bands: list[Band]) -> list[Example]:
                 band=band,
                 person_id=chosen,
                 risk=float(row["risk"]),
-                risk_low=float(row["risk_low"]),
-                risk_high=float(row["risk_high"]),
+                low=float(row["low"]),
+                high=float(row["high"]),
+                doubt=larger_part(risks.loc[[chosen]])[0],
                 sex={"female": "woman", "male": "man"}.get(str(person["sex"]), "person"),
                 age=wording.age_range(float(person["age_years"])),
             )
         )
     return examples
+
+
+def larger_part(risks: pd.DataFrame) -> np.ndarray:
+    """Whether more is unknown of each "person" or of the "model"; "" where one of the two is not known."""
+    person, model = risks["person_sd"].to_numpy(), risks["model_sd"].to_numpy()
+    return np.where(np.isnan(person) | np.isnan(model), "", np.where(person > model, "person", "model"))
 
 
 def blur(results: Results, person_id: str, output: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from pipeline.reports.disclosure import Step
 from pipeline.runs import read_manifest
 
 DESCRIBED = ("weight_kg", "sbp_mmhg")     # measured variables that describe the risk bands
-STAGES = ("cohort", "fit", "features", "train", "evaluate")
+STAGES = ("cohort", "fit", "features", "train", "uncertainty", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Results:
     scenarios: dict[str, dict[str, str]]
     dictionary: pd.DataFrame
     predictions: pd.DataFrame
+    uncertainty: pd.DataFrame
     metrics: pd.DataFrame
     differences: pd.DataFrame
     calibration: pd.DataFrame
@@ -54,9 +55,10 @@ class Results:
 
     @cached_property
     def risks(self) -> pd.DataFrame:
-        """One row a person for the model of the report: event and the mean of its out-of-fold risks."""
+        """One row a person for the model of the report: event, mean of its out-of-fold risks, and how sure it is."""
         chosen = self.chosen(self.predictions)
-        return chosen.groupby("person_id", sort=True)[["event", "weight", "risk", "risk_low", "risk_high"]].mean()
+        risks = chosen.groupby("person_id", sort=True)[["event", "weight", "risk"]].mean()
+        return risks.join(self.uncertainty.set_index("person_id")[["low", "high", "person_sd", "model_sd"]])
 
     @cached_property
     def observed(self) -> float:
@@ -119,6 +121,7 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         scenarios=text("features/scenarios.json"),
         dictionary=pd.read_csv(read(folder / "features/dictionary.csv"), dtype=str),
         predictions=table("train/predictions.parquet"),
+        uncertainty=table("uncertainty/uncertainty.parquet"),
         metrics=table("evaluate/metrics.parquet"),
         differences=table("evaluate/differences.parquet"),
         calibration=table("evaluate/calibration.parquet"),

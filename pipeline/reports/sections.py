@@ -210,12 +210,18 @@ def level(results: Results, bands: list[groups.Band]) -> str:
     )
 
 
+DOUBTS = {
+    "person": "what was not measured of the person",
+    "model": "how much the model depends on the people it learned from",
+}
+
+
 def single(results: Results, examples: list[groups.Example]) -> list[str]:
-    """How sure the risk of one person is, as far as it comes from not knowing that person's twin."""
-    risks = results.risks.dropna(subset=["risk_low", "risk_high"])
+    """How sure the risk of one person is, and whether the person or the model is the larger doubt."""
+    risks = results.risks.dropna(subset=["low", "high"])
     if risks.empty:
         return ["For the chosen model no interval of a single person's risk was worked out."]
-    width = risks["risk_high"] - risks["risk_low"]
+    width = risks["high"] - risks["low"]
     low, middle, high = np.quantile(width, [0.05, 0.5, 0.95])
     said = [
         f"For half of the people the interval of their own risk is narrower than {number(100 * middle, 1)} "
@@ -225,22 +231,29 @@ def single(results: Results, examples: list[groups.Example]) -> list[str]:
     if middle > WIDE:
         said.insert(
             0,
-            "Hardly at all: what is not known of a person’s own body leaves room for almost any risk, so the "
-            "numbers here describe groups, not single people.",
+            "Hardly at all: what is not known leaves room for almost any risk, so the numbers here describe groups, "
+            "not single people.",
         )
-    with_interval = [e for e in examples if is_known(e.risk_low, e.risk_high)]
+    parts = groups.larger_part(risks)
+    if (parts == "").all():
+        said.append(
+            f"The interval tells {DOUBTS['model']}. This model uses no twins, so what was not measured of the person "
+            "comes on top and is not known."
+        )
+    else:
+        share = float((parts == "person").mean())
+        said.append(
+            f"The interval holds two doubts: {DOUBTS['person']}, and {DOUBTS['model']}. The first is the larger one "
+            f"for {of_100(share)} people, the second for the others."
+        )
+    with_interval = [e for e in examples if is_known(e.low, e.high)]
     if with_interval:
         person = with_interval[len(with_interval) // 2]
+        larger = f"; most of that is {DOUBTS[person.doubt]}" if person.doubt else ""
         said.append(
-            f"{person.label} below, for example, has a predicted risk of {of_100(person.risk)}; what is "
-            "not known of this "
-            f"person’s own body leaves room for {of_100_between(person.risk_low, person.risk_high)}."
+            f"{person.label} below, for example, has a predicted risk of {of_100(person.risk)}; what is not known "
+            f"leaves room for {of_100_between(person.low, person.high)}{larger}."
         )
-    said.append(
-        "This counts only what is unknown of the person (the spread of the fitted twin). What is unknown "
-        "of the risk model "
-        "comes on top and shows in the intervals of the groups above."
-    )
     return said
 
 

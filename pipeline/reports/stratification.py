@@ -181,7 +181,7 @@ def _example(results: Results, example: groups.Example, keep: Any) -> dict[str, 
         "rule": example.band.rule,
         "who": f"{wording.capital(example.sex)}, {example.age}",
         "risk": wording.of_100(example.risk),
-        "interval": wording.of_100_between(example.risk_low, example.risk_high),
+        "interval": wording.of_100_between(example.low, example.high),
         "figures": drawings,
         "changes": sections.changes(results, courses),
     }

@@ -9,22 +9,9 @@ from sklearn.metrics import roc_auc_score
 from pipeline.models import MODELS, FeatureSet, Matrix, out_of_fold, split
 from pipeline.runs import RunError
 from pipeline.schema import validate
+from tests.models.people import make
 
 SETTINGS = {"train_draws": 2, "folds": 4, "repeats": 2, "seed": 11}
-
-
-def make(people: int = 240, seed: int = 1) -> Matrix:
-    draw = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {"age": draw.normal(size=people), "twin": draw.normal(size=people)},
-        index=pd.Index([f"p{i:04d}" for i in range(people)], name="person_id"),
-    )
-    frame["sex"] = pd.array(draw.choice(["female", "male"], people), dtype="str")
-    event = (frame["age"] + frame["twin"] + draw.normal(size=people) > 0.5).to_numpy(dtype=np.int64)
-    groups = np.array([f"g{i // 2}" for i in range(people)], dtype=object)
-    sex = {"sex": ("female", "male")}
-    sets = {"routine": FeatureSet(("age",), sex, ()), "both": FeatureSet(("age", "twin"), sex, ("twin",))}
-    return Matrix(frame, event, groups, sets, ())
 
 
 @pytest.fixture(scope="module")

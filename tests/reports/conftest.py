@@ -122,6 +122,12 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
     features = pd.DataFrame(define(study.twins.names, {"no_change": NO_CHANGE}, study.twins.years))
     features.rename(columns={"name": "feature"}).to_csv(folder / "features" / "dictionary.csv", index=False)
     write.table("train/predictions", predictions)
+    twins = study.report.feature_set != "routine"
+    risk = 1 / (1 + np.exp(-logit))
+    low, high = (1 / (1 + np.exp(-(logit + shift))) for shift in (-0.4, 0.4))
+    spread = {"person_sd": rng.uniform(0.01, 0.05, n) if twins else np.nan, "model_sd": rng.uniform(0.01, 0.05, n)}
+    uncertainty = {"person_id": ids, "risk": risk, "low": low, "high": high, **spread}
+    write.table("uncertainty/uncertainty", pd.DataFrame(uncertainty))
     for name, table in judge(study, predictions).items():
         write.table(f"evaluate/{name}", table)
     ok = {"ok": int(fitted.sum()), "missing weight_kg": int((~fitted).sum())}

@@ -123,8 +123,17 @@ def test_values_out_of_the_ordinary_are_counted(build):
 
 def test_wide_personal_intervals_are_said(build):
     results = build(n=200)
-    wide = results.predictions.assign(risk_low=0.05, risk_high=0.95)
-    assert "Hardly at all" in words(render(replace(results, predictions=wide)).html)
+    wide = results.uncertainty.assign(low=0.05, high=0.95)
+    assert "Hardly at all" in words(render(replace(results, uncertainty=wide)).html)
+
+
+def test_the_larger_doubt_is_named(build):
+    results = build(n=200)
+    for person_sd, model_sd, said in ((0.2, 0.1, "larger one for 100 of 100"), (0.1, 0.2, "larger one for 0 of 100")):
+        parts = results.uncertainty.assign(person_sd=person_sd, model_sd=model_sd)
+        assert said in words(render(replace(results, uncertainty=parts)).html)
+    alone = results.uncertainty.assign(person_sd=np.nan)
+    assert "uses no twins" in words(render(replace(results, uncertainty=alone)).html)
 
 
 def test_small_bands_are_withheld_and_cannot_be_worked_out(build):

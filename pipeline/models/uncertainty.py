@@ -1,0 +1,105 @@
+"""How sure a risk is: what is unknown about the person apart from what is unknown about the model."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from joblib import delayed
+
+from pipeline.models.cross_validation import INTERVAL, Builder, failed, predict_draws, refit, split
+from pipeline.models.matrix import Matrix
+from pipeline.models.processes import spread_out
+
+TRIES = 100        # to draw people among whom some have the event and some have not
+
+
+class RiskSamples(NamedTuple):
+    """Out-of-fold risks of one model, for each refit to people drawn again and each draw of the person's twins."""
+
+    person_id: np.ndarray
+    risk: Float[np.ndarray, "people refits draws"]
+
+    def parts(self) -> pd.DataFrame:
+        """A row a person: mean, 95 % interval and the two parts of its spread, whose squares add up to all of it.
+
+        `person_sd` is what draws of the twins differ by under one model, `model_sd` what refits differ by on the mean
+        over draws. Without twin features a model knows of no doubt about the person, and its part is missing.
+        """
+        drawn = self.risk.shape[2] > 1
+        person = np.sqrt(self.risk.var(axis=2).mean(axis=1)) if drawn else np.full(len(self.risk), np.nan)
+        model = self.risk.mean(axis=2).std(axis=1)
+        low, high = np.quantile(self.risk, INTERVAL, axis=(1, 2))
+        return pd.DataFrame(
+            {
+                "person_id": self.person_id.astype(str),
+                "risk": self.risk.mean(axis=(1, 2)),
+                "low": low,
+                "high": high,
+                "person_sd": person,
+                "model_sd": model,
+            }
+        )
+
+
+def sample_risks(
+    matrix: Matrix,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    builder: Builder,
+    name: str,
+    *,
+    folds: int,
+    refits: int,
+    seed: int,
+    train_draws: int,
+    jobs: int = 2,
+    progress: bool = False,
+) -> RiskSamples:
+    """Risks of each person by `refits` models of the feature set `name`, each fitted without their fold.
+
+    A refit learns from the training groups drawn again with replacement. Who has failed twins has NaN throughout.
+    """
+    fold = split(matrix.event, matrix.groups, folds=folds, seed=seed)
+    used = draws if matrix.sets[name].mechanistic else None
+    tasks = [(number, again) for number in range(folds) for again in range(refits)]
+    calls = (
+        delayed(_one)(matrix, used, builder, name, fold, number, (seed, number, again), train_draws)
+        for number, again in tasks
+    )
+    risk = np.full((len(fold), refits, 1 if used is None else used.shape[1]), np.nan)
+    results = spread_out(calls, jobs=jobs, label="refit", progress=progress)
+    for (number, again), found in zip(tasks, results, strict=True):
+        risk[fold == number, again] = found
+    return RiskSamples(matrix.frame.index.to_numpy(dtype=str), risk)
+
+
+def _one(
+    matrix: Matrix,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    builder: Builder,
+    name: str,
+    fold: Int[np.ndarray, " people"],
+    number: int,
+    seed: tuple[int, int, int],
+    train_draws: int,
+) -> Float[np.ndarray, "test draws"]:
+    people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
+    model = refit(matrix, draws, builder, name, seed=seed[0] + seed[2], train_draws=train_draws, people=people)
+    test = np.flatnonzero(fold == number)
+    each = predict_draws(model, matrix.frame, matrix.sets[name], draws, test)
+    return each if draws is None else np.where(failed(draws)[test, None], np.nan, each)
+
+
+def _drawn_again(
+    matrix: Matrix, train: Int[np.ndarray, " train"], generator: np.random.Generator
+) -> Int[np.ndarray, " drawn"]:
+    """The people of as many groups as there are, drawn with replacement."""
+    names, code = np.unique(matrix.groups[train].astype(str), return_inverse=True)
+    for _ in range(TRIES):
+        drawn = generator.integers(len(names), size=len(names))
+        people = np.repeat(train, np.bincount(drawn, minlength=len(names))[code])
+        if len(set(matrix.event[people])) == 2:
+            break
+    return people

@@ -1,0 +1,20 @@
+"""Made-up people with one thing known of them, one that a twin says, and an outcome that follows from both."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.models import FeatureSet, Matrix
+
+
+def make(people: int = 240, seed: int = 1) -> Matrix:
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"age": draw.normal(size=people), "twin": draw.normal(size=people)},
+        index=pd.Index([f"p{i:04d}" for i in range(people)], name="person_id"),
+    )
+    frame["sex"] = pd.array(draw.choice(["female", "male"], people), dtype="str")
+    event = (frame["age"] + frame["twin"] + draw.normal(size=people) > 0.5).to_numpy(dtype=np.int64)
+    groups = np.array([f"g{i // 2}" for i in range(people)], dtype=object)
+    sex = {"sex": ("female", "male")}
+    sets = {"routine": FeatureSet(("age",), sex, ()), "both": FeatureSet(("age", "twin"), sex, ("twin",))}
+    return Matrix(frame, event, groups, sets, ())
