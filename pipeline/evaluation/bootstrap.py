@@ -14,6 +14,7 @@ from pipeline.runs import RunError
 INTERVAL = (0.025, 0.975)
 CELLS = 2**18       # weights measured at once: small enough to stay in the cache
 ENOUGH = 50         # usable resamples below which no interval is given
+SIMPLE = "logistic"     # on routine data: what every other model has to beat
 COMPARED = ("auroc", "auprc", "brier", "calibration_slope", "net_benefit")
 
 
@@ -40,7 +41,7 @@ def resample(groups: np.ndarray, *, draws: int, seed: int) -> Int[np.ndarray, "d
 def judge(
     predictions: pd.DataFrame, groups: pd.Series, *, threshold: float, resamples: int, seed: int
 ) -> Judgement:
-    """Every metric of every model and feature set, and each feature set against "routine".
+    """Every metric of every model and feature set, each set against "routine", each model against `SIMPLE`.
 
     `groups` has person_id as index. Where people were lost to follow-up, each counts with the weight of the table,
     which stays that of the whole cohort. In each resample a metric is the mean over the repeats of the
@@ -73,11 +74,13 @@ def judge(
             rows.append((model, name, metric, value[position], low, high))
             if reason:
                 reasons.append(f"{model}, {name}, {metric}: {reason}")
-            if name == "routine" or (model, "routine") not in values or metric not in COMPARED:
-                continue
-            gap = value[position] - values[model, "routine"][position]
-            low, high, _ = _interval(gap, spread[model, name][position] - spread[model, "routine"][position])
-            differences.append((model, metric, name, "routine", gap, low, high))
+            for reference, other in (("routine", (model, "routine")), (SIMPLE, (SIMPLE, "routine"))):
+                own = other == (model, name) or (reference == SIMPLE and model == SIMPLE)
+                if own or other not in values or metric not in COMPARED:
+                    continue
+                gap = value[position] - values[other][position]
+                low, high, _ = _interval(gap, spread[model, name][position] - spread[other][position])
+                differences.append((model, metric, name, reference, gap, low, high))
     return Judgement(
         _table(rows, "model feature_set metric value low high"),
         _table(differences, "model metric feature_set reference difference low high"),

@@ -124,3 +124,14 @@ def test_a_missing_person_is_said_in_words():
         judge(table.iloc[1:], alone(table), **SETTINGS)
     with pytest.raises(RunError, match=r"1 people .* not in people.parquet"):
         judge(table, alone(table).iloc[1:], **SETTINGS)
+
+
+def test_every_model_is_set_beside_logistic_regression_on_routine_data():
+    table = predictions()
+    other = table.assign(model="forest", risk=table["risk"] ** 2)
+    judged = judge(pd.concat([table, other]), alone(table), **SETTINGS)
+    found = judged.differences.query("reference == 'logistic' and metric == 'auroc'").set_index("feature_set")
+    assert list(found["model"]) == ["forest", "forest"]
+    assert found.loc["routine", "difference"] == pytest.approx(0, abs=1e-12)       # the square keeps the order
+    own = judged.differences.query("reference == 'routine' and metric == 'auroc' and model == 'logistic'")
+    assert found.loc["both", "difference"] == pytest.approx(own["difference"].item(), abs=1e-12)
