@@ -29,7 +29,7 @@ TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py outcome.py units.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui framingham nafld experiments gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui framingham nafld experiments compare gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the st
 experiments: check  ## try the models of the study where data are few, missing or from elsewhere
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) $(OUT)/experiments/manifest.json
 	@echo "Tables: $(OUT)/experiments/"
+
+compare: $(READY)  ## the studies that were run side by side: reported model and logistic regression
+	$(PYTHON) -m stages.compare
 
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery

@@ -279,3 +279,10 @@ def test_experiments_leave_a_table_each(tmp_path, environment):
         assert done.returncode == 0, done.stderr
     assert {p.name for p in (place.folder / "experiments").iterdir()} >= {"missing_at_use.csv", "range_shift.csv"}
     assert "range shift" in done.stdout
+
+
+def test_without_a_finished_study_there_is_nothing_to_compare(tmp_path, environment):
+    command = [sys.executable, "-m", "stages.compare", "--runs", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip() == f"no study is finished under {tmp_path}: make run STUDY=... first"

@@ -1,6 +1,7 @@
 """How good are the risks? Discrimination, calibration, net benefit and strata, each with its interval."""
 
 from pipeline.evaluation.bootstrap import Judgement, judge, resample
+from pipeline.evaluation.comparison import beside_simple
 from pipeline.evaluation.curves import calibration_curve, decision_curve, stratify, wilson
 from pipeline.evaluation.metrics import (
     METRICS,
@@ -15,6 +16,7 @@ from pipeline.evaluation.metrics import (
 __all__ = [
     "METRICS",
     "Judgement",
+    "beside_simple",
     "brier",
     "calibration",
     "calibration_curve",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pipeline.evaluation import judge, resample
+from pipeline.evaluation import beside_simple, judge, resample
 from pipeline.runs import RunError
 
 
@@ -135,3 +135,14 @@ def test_every_model_is_set_beside_logistic_regression_on_routine_data():
     assert found.loc["routine", "difference"] == pytest.approx(0, abs=1e-12)       # the square keeps the order
     own = judged.differences.query("reference == 'routine' and metric == 'auroc' and model == 'logistic'")
     assert found.loc["both", "difference"] == pytest.approx(own["difference"].item(), abs=1e-12)
+
+
+def test_a_study_in_one_line_has_the_figures_of_its_tables():
+    table = predictions()
+    judged = judge(table, alone(table), **SETTINGS)
+    line = beside_simple(judged.metrics, judged.differences, "logistic", "both")
+    gap = judged.differences.query("metric == 'auroc'").iloc[0]
+    assert (line["difference"], line["difference_low"], line["difference_high"]) == tuple(gap[-3:])
+    assert (line["people"], line["events"]) == (400, table.drop_duplicates("person_id")["event"].sum())
+    assert line["auroc_low"] < line["auroc"] < line["auroc_high"]
+    assert np.isnan(beside_simple(judged.metrics, judged.differences, "logistic", "routine")["difference"])
