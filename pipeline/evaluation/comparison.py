@@ -14,9 +14,8 @@ def beside_simple(metrics: pd.DataFrame, differences: pd.DataFrame, model: str, 
     """
     own = metrics[(metrics["model"] == model) & (metrics["feature_set"] == feature_set)].set_index("metric")
     reference = SIMPLE if model != SIMPLE else "routine"
-    gap = differences.query(
-        "model == @model and feature_set == @feature_set and reference == @reference and metric == 'auroc'"
-    )
+    wanted = {"model": model, "feature_set": feature_set, "reference": reference, "metric": "auroc"}
+    gap = differences[(differences[list(wanted)] == pd.Series(wanted)).all(axis=1)]
     ends = {"": "value", "_low": "low", "_high": "high"}
     found = {name: own["value"].get(metric) for name, metric in (("people", "n"), ("events", "events"))}
     for name, metric in (("auroc", "auroc"), ("slope", "calibration_slope")):
