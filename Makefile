@@ -70,7 +70,8 @@ nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the st
 
 experiments: check  ## try the models of the study where data are few, missing or from elsewhere
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) $(OUT)/experiments/manifest.json
-	@echo "Tables: $(OUT)/experiments/"
+	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) stages
+	@echo "Tables: $(OUT)/experiments/, report: $(OUT)/report/report.html"
 
 compare: $(READY)  ## the studies that were run side by side: reported model and logistic regression
 	$(PYTHON) -m stages.compare
@@ -95,6 +96,9 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Experiments are made when asked for; once made they are part of the report.
+TRIED := $(wildcard $(OUT)/experiments/outputs.sha256)
+
 # A stage is done when its manifest stands. What comes after it depends on the hashes of its outputs, which
 # keep their old time when a rerun gave the same content.
 %/outputs.sha256: %/manifest.json ;
@@ -117,11 +121,11 @@ $(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(OUT)/cohort/o
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train uncertainty evaluate,$(OUT)/$(s)/outputs.sha256) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train uncertainty evaluate,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
 	$(PYTHON) -m stages.experiments $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(TWIN_CODE) $(call code,pipeline/models)
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(TWIN_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

@@ -43,6 +43,7 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
             run.log_table(name, pd.read_parquet(stage.read(folder / f"evaluate/{name}.parquet")))
         extra = ("cohort/quality.json", "cohort/flow.json", "features/dictionary.csv")
         run.log_files("tables", [stage.read(folder / name) for name in extra if (folder / name).exists()])
+        run.log_files("tables", [stage.read(path) for path in sorted((folder / "experiments").glob("*.csv"))])
         figures = sorted((folder / "report/figures").glob("*.svg"))
         run.log_files("figures", [stage.read(path) for path in figures])
         run.log_files("report", [stage.read(folder / "report/report.html")])

@@ -150,10 +150,10 @@ def differences(name: str, rows: Sequence[tuple[str, float, float, float]], desc
 
 
 class Line(NamedTuple):
-    """One scenario's course in a figure of trajectories."""
+    """One course with its band: of a scenario over years, or of a model over numbers of people."""
 
     label: str
-    year: np.ndarray
+    x: np.ndarray
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -163,16 +163,16 @@ def trajectories(name: str, title: str, unit: str, lines: Sequence[Line], descri
     """Courses of one output under each scenario with 95 % bands; ends stand again as bars at the right."""
     with mpl.rc_context(STYLE):
         figure, axes = _panel(3.1, 2.6)
-        last = max((float(line.year.max()) for line in lines), default=1.0)
+        last = max((float(line.x.max()) for line in lines), default=1.0)
         gap = 0.055 * last
         for i, line in enumerate(lines):
             colour, end = COLOURS[i % 5], last + gap * (i + 1)
             if i == 0 or not np.allclose(
                 line.mean, lines[0].mean, rtol=1e-3
             ):  # the same course twice is drawn once
-                axes.fill_between(line.year, line.low, line.high, color=colour, alpha=0.10, linewidth=0)
+                axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.10, linewidth=0)
             axes.plot(
-                line.year, line.mean, color=colour, linestyle=DASHES[i % 5], linewidth=2.2 if i == 0 else 1.7
+                line.x, line.mean, color=colour, linestyle=DASHES[i % 5], linewidth=2.2 if i == 0 else 1.7
             )
             axes.plot([end, end], [line.low[-1], line.high[-1]], color=colour, linewidth=1.3, clip_on=False)
             axes.plot(end, line.mean[-1], MARKERS[i % 5], color=colour, markersize=4.5, clip_on=False)
@@ -183,6 +183,27 @@ def trajectories(name: str, title: str, unit: str, lines: Sequence[Line], descri
         axes.grid(color=RULE, linewidth=0.7)
         axes.set_axisbelow(True)
         return _finish(name, figure, title, description)
+
+
+def learning(name: str, lines: Sequence[Line], description: str) -> Drawing:
+    """Pairs in the right order by how many people a model has learned from, each with its 95 % band."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _panel(4.4, 3.2)
+        for i, line in enumerate(lines):
+            k = (i + 1) % 5
+            axes.fill_between(line.x, 100 * line.low, 100 * line.high, color=COLOURS[k], alpha=0.10, linewidth=0)
+            axes.plot(
+                line.x, 100 * line.mean, label=line.label, color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k],
+                linewidth=1.6, markersize=4.5,
+            )  # fmt: skip
+        sizes = lines[0].x
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.minorticks_off()
+        axes.set(xlabel="People learned from", ylabel="Of 100 pairs in the right order")
+        axes.legend(fontsize=8, loc="lower right", handlelength=3.2)
+        axes.grid(color=RULE, linewidth=0.7)
+        return _finish(name, figure, "How good with few people", description)
 
 
 def icons(name: str, observed: int, expected: int, title: str, description: str) -> Drawing:

@@ -39,6 +39,7 @@ class Results:
     calibration: pd.DataFrame
     decision: pd.DataFrame
     strata: pd.DataFrame
+    experiments: dict[str, pd.DataFrame]     # by name; empty until the study's experiments are made
     manifests: dict[str, dict[str, Any]]
 
     @cached_property
@@ -127,6 +128,7 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         calibration=table("evaluate/calibration.parquet"),
         decision=table("evaluate/decision.parquet"),
         strata=table("evaluate/strata.parquet"),
+        experiments={path.stem: pd.read_csv(read(path)) for path in sorted((folder / "experiments").glob("*.csv"))},
         manifests={stage: read_manifest(folder / stage) for stage in STAGES},
     )
 

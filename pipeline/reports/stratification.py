@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reports import background, figures, groups, sections, wording
+from pipeline.reports import background, experiments, figures, groups, sections, wording
 from pipeline.reports.figures import Drawing
 from pipeline.reports.pages import environment, style
 from pipeline.reports.results import Results
@@ -59,6 +59,7 @@ def render(results: Results) -> Report:
         "single": sections.single(results, examples),
         "legend": _legend(results),
         "examples": [_example(results, example, keep) for example in examples],
+        "experiments": experiments.context(experiments.tell(results.experiments), keep),
         "limits": background.limits(results),
         "dictionary": results.dictionary.to_dict("records"),
         "provenance": background.provenance(results),
@@ -172,7 +173,7 @@ def _example(results: Results, example: groups.Example, keep: Any) -> dict[str, 
             f"({wording.interval(line.low[-1], line.high[-1], 1)})"
             for line in lines
         )
-        description = f"{example.label}, after {wording.number(lines[0].year.max())} years. {words}."
+        description = f"{example.label}, after {wording.number(lines[0].x.max())} years. {words}."
         name = f"{example.label.lower().replace(' ', '-')}-{slug}"
         drawings.append(keep(figures.trajectories(name, wording.capital(label), unit, lines, description)))
     return {

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.reports import groups, render
@@ -237,3 +238,34 @@ def test_stage_writes_report_and_figures(tmp_path):
     assert Path(report / "report.html").is_file()
     assert (report / "figures" / "calibration.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert str(report / "report.html") in done.stdout
+
+
+EXPERIMENTS = {
+    "learning_curve": pd.DataFrame(
+        {
+            "model": ["logistic"] * 2 + ["boosting"] * 2, "size": [50, 400] * 2, "auroc": [0.61, 0.72, 0.5, 0.71],
+            "slope": [0.2, 0.6, np.nan, 0.7], "auroc_low": [0.58, 0.70, 0.48, 0.70],
+            "auroc_high": [0.64, 0.74, 0.52, 0.72], "slope_low": 0.1, "slope_high": 0.9, "draws": 40,
+        }
+    ),
+    "missing_at_use": pd.DataFrame(
+        {"model": ["logistic"], "auroc": [0.773], "auroc_without": [0.765], "fall": [0.008], "fall_low": [0.003],
+         "fall_high": [0.013]}
+    ),
+    "range_shift": pd.DataFrame(
+        {"model": ["logistic"], "learned_from": [3448], "tested_on": [767], "predicted": [0.25], "observed": [0.186],
+         "observed_low": [0.16], "observed_high": [0.215], "auroc": [0.67]}
+    ),
+}  # fmt: skip
+
+
+def test_experiments_are_told_once_made(results):
+    assert 'id="experiments"' not in render(results).html
+    told = render(replace(results, experiments=EXPERIMENTS))
+    text = words(told.html)
+    assert "learning-curve" in told.figures
+    assert "means over 40 draws of people" in text
+    assert "50 no slope" in text
+    assert "−0.8 −1.3 to −0.3" in text
+    assert "of whom 19 of 100 had the outcome (16 to 22 of 100)" in text
+    assert Outline(told.html).stack == []

@@ -1,0 +1,110 @@
+"""What the experiments of a study say: a table each, and a figure of learning from few people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.reports import figures, wording
+from pipeline.reports.figures import Drawing, Line
+from pipeline.reports.wording import interval, number, of_100, of_100_between, signed
+
+Cell = tuple[str, str]
+
+
+class Told(NamedTuple):
+    """One experiment in words and rows."""
+
+    key: str
+    title: str
+    lead: str
+    heads: tuple[str, ...]
+    rows: list[tuple[str, list[Cell]]]
+    figure: Drawing | None = None
+
+
+def tell(tables: Mapping[str, pd.DataFrame]) -> list[Told]:
+    """The experiments that were made, in the order in which they are told."""
+    return [word(tables[name]) for name, word in TELLERS.items() if name in tables]
+
+
+def _learning_curve(table: pd.DataFrame) -> Told:
+    sizes = list(dict.fromkeys(table["size"]))
+    lines, rows = [], []
+    for name, found in table.groupby("model", sort=False):
+        rows.append(
+            (
+                wording.model(str(name)),
+                [
+                    (number(100 * r.auroc), f"slope {number(r.slope, 2)}" if np.isfinite(r.slope) else "no slope")
+                    for r in found.itertuples()
+                ],
+            )
+        )
+        course = (found[c].to_numpy(dtype=float) for c in ("size", "auroc", "auroc_low", "auroc_high"))
+        lines.append(Line(wording.model(str(name)), *course))
+    said = "; ".join(f"{line.label}: {number(100 * line.mean[0])} to {number(100 * line.mean[-1])}" for line in lines)
+    return Told(
+        "learning-curve",
+        "With few people to learn from",
+        "Pairs of 100 in the right order, and calibration slope (1 is ideal), after learning from so many people: "
+        f"means over {int(table['draws'].iloc[0])} draws of people.",
+        tuple(f"{number(size)} people" for size in sizes),
+        rows,
+        figures.learning(
+            "learning-curve", lines, f"From {number(sizes[0])} to {number(sizes[-1])} people learned from. {said}."
+        ),
+    )
+
+
+def _missing_at_use(table: pd.DataFrame) -> Told:
+    rows = [
+        (
+            wording.model(r.model),
+            [
+                (number(100 * r.auroc, 1), ""),
+                (number(100 * r.auroc_without, 1), ""),
+                (signed(-100 * r.fall), interval(-100 * r.fall_high, -100 * r.fall_low, 1, sign=True)),
+            ],
+        )
+        for r in table.itertuples()
+    ]
+    return Told(
+        "missing-at-use",
+        "Without some measurements where it is used",
+        "Learned with everything, then used without the measurements that the study names: pairs of 100 in the right "
+        "order. A model that falls little can be used where they are not taken.",
+        ("Everything measured", "Without them", "Change"),
+        rows,
+    )
+
+
+def _range_shift(table: pd.DataFrame) -> Told:
+    first = table.iloc[0]
+    rows = [
+        (wording.model(r.model), [(of_100(r.predicted), ""), (number(100 * r.auroc), "")]) for r in table.itertuples()
+    ]
+    return Told(
+        "range-shift",
+        "Beyond the range it learned from",
+        f"Learned from {number(first.learned_from)} people below a limit, tried on {number(first.tested_on)} above it, "
+        f"of whom {of_100(first.observed)} had the outcome "
+        f"({of_100_between(first.observed_low, first.observed_high)}).",
+        ("Predicted", "Pairs of 100 in the right order"),
+        rows,
+    )
+
+
+TELLERS: dict[str, Callable[[pd.DataFrame], Told]] = {
+    "learning_curve": _learning_curve,
+    "missing_at_use": _missing_at_use,
+    "range_shift": _range_shift,
+}
+
+
+def context(told: list[Told], keep: Callable[[Drawing | None], Any]) -> list[dict[str, Any]]:
+    """The experiments for the template, their figures kept."""
+    return [{**t._asdict(), "figure": keep(t.figure)} for t in told]
