@@ -6,5 +6,6 @@ Every one takes a matrix and builders and gives a table, a row a model and condi
 from pipeline.experiments.learning_curve import learning_curve
 from pipeline.experiments.missing_at_use import missing_at_use
 from pipeline.experiments.range_shift import range_shift
+from pipeline.experiments.transport import transport
 
-__all__ = ["learning_curve", "missing_at_use", "range_shift"]
+__all__ = ["learning_curve", "missing_at_use", "range_shift", "transport"]

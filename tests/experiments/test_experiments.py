@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 from sklearn.dummy import DummyClassifier
 
-from pipeline.experiments import learning_curve, missing_at_use, range_shift
+from pipeline.experiments import learning_curve, missing_at_use, range_shift, transport
 from pipeline.models import MODELS, FeatureSet, FollowUp, Matrix
 from pipeline.runs import RunError
 
@@ -94,3 +94,21 @@ def test_the_lost_do_not_count(matrix):
         for event in (matrix.event, spoiled)
     ]
     pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_cohort_with_more_events_is_foretold_too_low_and_ranked_as_well(matrix):
+    draw = np.random.default_rng(9)
+    frame = pd.DataFrame({"a": draw.normal(size=3000), "b": draw.normal(size=3000), "here": draw.normal(size=3000)})
+    event = (draw.random(3000) < expit(frame["a"] + frame["b"])).astype(int).to_numpy()      # 1 higher in log odds
+    target = Matrix(frame, event, np.arange(3000), {"routine": FeatureSet(("a", "b", "here"), {}, ())}, ())
+    row = transport(matrix, target, LOGISTIC, "routine", folds=4, resamples=200, seed=3).iloc[0]
+    assert row["columns"] == 2, "what only one cohort has is left out"
+    assert (row["learned_from"], row["tested_on"]) == (1500, 3000)
+    assert row["expected_observed"] == pytest.approx(0.32 / 0.5, abs=0.05)
+    assert row["expected_observed_high"] < 1
+    assert row["slope_low"] < 1 < row["slope_high"] + 0.1
+    assert row["fall_low"] < 0.003
+    assert row["fall"] == pytest.approx(0, abs=0.005)
+    stranger = target._replace(sets={"routine": FeatureSet(("here",), {}, ())})
+    with pytest.raises(RunError, match="no predictor in common"):
+        transport(matrix, stranger, LOGISTIC, "routine", folds=4, resamples=200, seed=3)
