@@ -17,7 +17,7 @@ from pipeline.reports.disclosure import Step
 from pipeline.runs import read_manifest
 
 DESCRIBED = ("weight_kg", "sbp_mmhg")     # measured variables that describe the risk bands
-STAGES = ("cohort", "fit", "features", "train", "uncertainty", "evaluate")
+STAGES = ("cohort", "fit", "features", "train", "uncertainty", "evaluate", "strata")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Results:
     calibration: pd.DataFrame
     decision: pd.DataFrame
     strata: pd.DataFrame
+    benefit: pd.DataFrame                    # groups by the intervention that would help most
+    endotypes: pd.DataFrame                  # groups by mechanism; empty unless stable
+    strata_facts: dict[str, Any]             # what both rest on
     experiments: dict[str, pd.DataFrame]     # by name; empty until the study's experiments are made
     manifests: dict[str, dict[str, Any]]
 
@@ -128,6 +131,9 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         calibration=table("evaluate/calibration.parquet"),
         decision=table("evaluate/decision.parquet"),
         strata=table("evaluate/strata.parquet"),
+        benefit=table("strata/benefit_groups.parquet"),
+        endotypes=table("strata/endotype_groups.parquet"),
+        strata_facts=text("strata/facts.json"),
         experiments={path.stem: pd.read_csv(read(path)) for path in sorted((folder / "experiments").glob("*.csv"))},
         manifests={stage: read_manifest(folder / stage) for stage in STAGES},
     )

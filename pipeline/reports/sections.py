@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.reports import groups, wording
+from pipeline.reports import groups, helped, wording
 from pipeline.reports.results import Results
 from pipeline.reports.wording import interval, is_known, number, of_100, of_100_between, within
 
@@ -61,7 +61,7 @@ def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
     said.append(("How well this is known", " ".join(known)))
     value, low, high = results.difference(results.study.report.model, "both", "auroc")
     said.append(("What the twins add", wording.mechanism(value, low, high).sentence))
-    said.append(("What would help", _help(results, bands)))
+    said.append(("What would help", f"{_help(results, bands)} {helped.help_sentence(results)}".strip()))
     return said
 
 

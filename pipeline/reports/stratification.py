@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reports import background, experiments, figures, groups, sections, wording
+from pipeline.reports import background, experiments, figures, groups, helped, sections, wording
 from pipeline.reports.figures import Drawing
 from pipeline.reports.pages import environment, style
 from pipeline.reports.results import Results
@@ -54,6 +54,8 @@ def render(results: Results) -> Report:
         "bands": [_band(results, band, i, keep) for i, band in enumerate(bands)],
         "characteristics": groups.describe_bands(results, bands),
         "responses": groups.describe_responses(results, bands),
+        "benefit": helped.benefit(results),
+        "endotypes": helped.endotypes(results),
         "last_year": sections.last_year(results),
         "response_time": wording.years(groups.RESPONSE_YEAR),
         "single": sections.single(results, examples),

@@ -64,6 +64,18 @@ SCENARIOS = {
 }
 
 
+STRATA = {
+    "endotypes": {
+        "verdict": "no groups", "reason": "one continuous cloud", "placed": 1100, "columns": ["bmi_kg_m2", "sbp_mmhg"],
+    },
+    "benefit": {
+        "outcome": "diabetes",
+        "effects": [{"mediator": "weight_kg", "source": "Hamman 2006", "in_whom": "people at risk"}],
+        "without_evidence": ["one_pressure_drug"],
+        "beyond_trials": {"less_500_kcal": 14},
+    },
+}  # fmt: skip
+
 Tables = dict[str, pd.DataFrame]
 
 
@@ -130,6 +142,19 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
     write.table("uncertainty/uncertainty", pd.DataFrame(uncertainty))
     for name, table in judge(study, predictions).items():
         write.table(f"evaluate/{name}", table)
+    few = max(n // 50, 1)
+    write.table(
+        "strata/benefit_groups",
+        pd.DataFrame(
+            {"choice": ["less_500_kcal", "no clear winner", "not known"], "people": [n // 2, n - n // 2 - few, few],
+             "arr": [0.031, np.nan, np.nan], "low": [0.012, np.nan, np.nan], "high": [0.052, np.nan, np.nan],
+             "nnt": [32.0, np.nan, np.nan], "nnt_low": [19.0, np.nan, np.nan], "nnt_high": [83.0, np.nan, np.nan]}
+        ),
+    )  # fmt: skip
+    heads = {"group": "int64", "name": "str", "people": "int64", "kind": "str", "column": "str", "mean": float,
+             "low": float, "high": float}  # fmt: skip
+    write.table("strata/endotype_groups", pd.DataFrame(columns=list(heads)).astype(heads))
+    write.text("strata/facts.json", STRATA)
     ok = {"ok": int(fitted.sum()), "missing weight_kg": int((~fitted).sum())}
     for stage in STAGES:
         facts = (

@@ -12,7 +12,10 @@ import pytest
 from pipeline.reports import groups, render
 from tests.reports.conftest import CONFIG, make_study, write_study
 
-SECTIONS = ["brief", "people", "good", "mechanism", "strata", "single", "examples", "limits", "provenance"]
+SECTIONS = [
+    "brief", "people", "good", "mechanism", "strata", "benefit", "endotypes", "single", "examples", "limits",
+    "provenance",
+]  # fmt: skip
 VOID = {"meta", "br", "link", "img", "hr"}
 HOSTILE = '<script>alert("x")</script> & $\\frac{1}{2}$'
 
@@ -269,3 +272,45 @@ def test_experiments_are_told_once_made(results):
     assert "−0.8 −1.3 to −0.3" in text
     assert "of whom 19 of 100 had the outcome (16 to 22 of 100)" in text
     assert Outline(told.html).stack == []
+
+
+def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
+    text = words(page)
+    assert "Trial evidence: body weight (Hamman 2006; people at risk)." in text
+    assert "Nothing can be said of “One pressure drug”" in text
+    assert "For 14 people the twin changes more under “500 kcal less a day”" in text
+    assert "31 12 to 52 32 19 to 83" in text
+    assert "is clearly the best for 50 of 100 people; of 1 000 of them who keep it up, 31 fewer" in text
+
+
+def test_an_interval_that_touches_nothing_needs_at_least_so_many(results):
+    table = results.benefit.assign(low=-0.001, nnt_high=np.inf)
+    assert "at least 19" in words(render(replace(results, benefit=table)).html)
+
+
+def test_small_groups_of_benefit_are_withheld(results):
+    table = results.benefit.assign(people=[4, 900, 296])
+    text = words(render(replace(results, benefit=table)).html)
+    assert "500 kcal less a day fewer than 10 – –" in text
+    assert "Not known: a twin failed withheld" in text
+
+
+def test_an_outcome_without_trials_says_so(results):
+    facts = {**results.strata_facts, "benefit": {"outcome": None, "effects": []}}
+    text = words(render(replace(results, strata_facts=facts)).html)
+    assert "This study names no outcome of trials" in text
+    assert "Best intervention" not in text
+
+
+def test_groups_by_mechanism_are_told_with_their_outcome(results):
+    rows = []
+    for group, (name, people, share) in enumerate((("more liver fat than usual", 700, 0.4), ("as usual", 400, 0.01))):
+        rows.append((group, name, people, "outcome", "share", share, share - 0.005, share + 0.005))
+    table = pd.DataFrame(rows, columns=results.endotypes.columns)
+    facts = {**results.strata_facts["endotypes"], "verdict": "stable", "reason": "groups stay"}
+    told = replace(results, endotypes=table, strata_facts={**results.strata_facts, "endotypes": facts})
+    text = words(render(told).html)
+    assert "Groups were found, and stay when people are drawn again (groups stay)." in text
+    assert "More liver fat than usual 700 40 of 100" in text
+    assert "As usual 400 withheld" in text, "4 people had it"
+    assert "No groups: by mechanism people form one continuous whole" in words(render(results).html)
