@@ -28,6 +28,7 @@ SECTIONS = {
     "features": {"twins", "seed"},
     "train": {"models", "outcome", "predictors", "seed", "variables"},
     "evaluate": {"evaluation", "report", "seed"},
+    "strata": {"outcome", "twins", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},
     "track": {"title"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from pipeline.strata.profile import Relative, informative, relative_to_risk
 from pipeline.strata.words import name_groups
 
 FEWEST = 50            # people among whom groups are sought
+STARTS = 5             # of the search for each mixture; one when people are drawn again
 STABLE = 0.8           # median adjusted Rand index of resamples below which groups must not be used
 INTERVAL = (0.025, 0.975)
 NORMAL_95 = 1.959964
@@ -35,6 +36,23 @@ class Endotypes(NamedTuple):
     columns: pd.DataFrame                  # column, contracted (share of people), kept
     placed: int                            # people among whom groups were sought
     gaussians: int                         # parts of the mixture before those without a valley between were joined
+
+    def facts(self) -> dict[str, Any]:
+        """All but labels and table as plain JSON; None where there is no number."""
+        agreement = dict(zip(("median", "low", "high"), self.agreement, strict=True))
+        kept = self.columns["kept"]
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "number": self.number,
+            "names": self.names,
+            "adjusted_rand_index": None if np.isnan(self.agreement[0]) else agreement,
+            "placed": self.placed,
+            "not_placed": len(self.label) - self.placed,
+            "gaussians": self.gaussians,
+            "columns": self.columns["column"][kept].tolist(),
+            "left_out": dict(zip(self.columns["column"][~kept], self.columns["contracted"][~kept], strict=True)),
+        }
 
 
 def find_endotypes(
@@ -68,11 +86,11 @@ def find_endotypes(
     values, chance = found.profile.to_numpy(dtype=float)[some], risk.to_numpy(dtype=float)[some]
     known = np.column_stack([people["age_years"], people["sex"] == "male"]).astype(float)[some]
 
-    def seek(which: Int[np.ndarray, " chosen"], seed: int) -> tuple[Relative, Groups | None]:
+    def seek(which: Int[np.ndarray, " chosen"], seed: int, starts: int) -> tuple[Relative, Groups | None]:
         relative = relative_to_risk(values[which], chance[which], known[which])
-        return relative, find_groups(relative.points, seed) if relative.points.shape[1] else None
+        return relative, find_groups(relative.points, seed, starts) if relative.points.shape[1] else None
 
-    relative, groups = seek(np.arange(len(some)), seed)
+    relative, groups = seek(np.arange(len(some)), seed, STARTS)
     if groups is None:
         return none._replace(reason="people differ in nothing but how high their risk is")
     none = none._replace(gaussians=len(groups.group), number=groups.number)
@@ -83,7 +101,7 @@ def find_endotypes(
     scores = []
     for again, counts in enumerate(resample(people["group_id"].to_numpy()[some], draws=resamples, seed=seed)):
         which = np.flatnonzero(counts)         # each once: the same person twice would look like a peak
-        other, fitted = seek(which, seed + 1 + again)
+        other, fitted = seek(which, seed + 1 + again, 1)
         new = fitted.place(other.points).argmax(axis=1) if fitted else np.zeros(len(which))
         scores.append(_agreement(label[which], new))
     middle, low, high = (float(q) for q in np.quantile(scores, (0.5, *INTERVAL)))

@@ -18,7 +18,6 @@ from jaxtyping import Float, Int
 
 MOST = 6               # Gaussians that are tried
 VALLEY = 0.5           # density between groups over that of the lower peak; two equal normal groups 3.5 sd apart
-STARTS = 3             # of the search for each mixture
 LEAST_VARIANCE = 1e-3  # added to that of each Gaussian; points have variance 1
 READ = 65              # places on a line at which the density is read
 
@@ -40,7 +39,7 @@ class Groups(NamedTuple):
         return self.mixture.predict_proba(points) @ np.eye(self.number)[self.group]
 
 
-def find_groups(points: Float[np.ndarray, "people axes"], seed: int, starts: int = STARTS) -> Groups:
+def find_groups(points: Float[np.ndarray, "people axes"], seed: int, starts: int) -> Groups:
     """The mixture that the criterion of Bayes prefers, its parts put together where no valley separates them."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
