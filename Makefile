@@ -121,7 +121,10 @@ $(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(OUT)/cohort/o
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train uncertainty evaluate,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
+$(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)
+	$(PYTHON) -m stages.strata $(CONFIG)
+
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train uncertainty evaluate strata,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)

@@ -124,6 +124,7 @@ class Outcome(Strict):
     any_of: tuple[Rule, ...] = ()
     events: tuple[Name, ...] = ()                    # kinds of the source's dated events
     horizon_years: PositiveFloat | None = None       # within which the first of them counts; death before it competes
+    evidence: Name | None = None                     # outcome of trials that stands for it, when benefit is told
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -32,6 +32,7 @@ SECTIONS: dict[str, Any] = {
     "uncertainty": dict.fromkeys(("models", "outcome", "predictors", "seed", "variables"), True)
     | {"report": {"model", "feature_set"}},
     "evaluate": {"evaluation", "report", "seed"},
+    "strata": {"outcome", "twins", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},
     "track": {"title"},

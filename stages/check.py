@@ -17,15 +17,18 @@ from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
 
 
 def check_names(study: Study, file: Path) -> None:
-    """Raise `ConfigError` for a twin, model, scenario or output that the library does not have.
+    """Raise `ConfigError` for a twin, model, scenario, output or evidence that the library does not have.
 
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
     from pipeline.models import MODELS
+    from pipeline.strata import evidence
     from pipeline.twins import TWINS, YEARS, read_scenarios
 
     require(study.twins.names, YEARS, f"{file}: [twins] names")
     require(study.models.names, MODELS, f"{file}: [models] names")
+    tried = sorted({effect.outcome for effect in evidence()})
+    require([study.outcome.evidence] if study.outcome.evidence else [], tried, f"{file}: [outcome] evidence")
     outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")
     there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))

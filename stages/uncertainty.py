@@ -31,7 +31,12 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     )
     parts = validate(sampled.parts(), "uncertainty", "uncertainty.parquet")
     parts.to_parquet(stage.path("uncertainty.parquet"), index=False)
-    np.savez_compressed(stage.path("samples.npz"), person_id=sampled.person_id, risk=sampled.risk.astype(np.float32))
+    np.savez_compressed(
+        stage.path("samples.npz"),
+        person_id=sampled.person_id,
+        risk=sampled.risk.astype(np.float32),
+        draw=sampled.draw.astype(np.int16),
+    )
     stage.note(
         model=study.report.model,
         feature_set=study.report.feature_set,

@@ -21,6 +21,7 @@ class RiskSamples(NamedTuple):
 
     person_id: np.ndarray
     risk: Float[np.ndarray, "people refits draws"]
+    draw: Int[np.ndarray, "people refits draws"]       # which draw of the person each risk is of
 
     def parts(self) -> pd.DataFrame:
         """A row a person: mean, 95 % interval and the two parts of its spread, whose squares add up to all of it.
@@ -72,7 +73,8 @@ def sample_risks(
     results = spread_out(calls, jobs=jobs, label="refit", progress=progress)
     for (number, again), found in zip(tasks, results, strict=True):
         risk[fold == number, again] = found
-    return RiskSamples(matrix.frame.index.to_numpy(dtype=str), risk)
+    draw = np.broadcast_to(np.arange(risk.shape[2]), risk.shape)
+    return RiskSamples(matrix.frame.index.to_numpy(dtype=str), risk, draw)
 
 
 def _one(

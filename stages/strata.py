@@ -1,0 +1,80 @@
+"""Group people by mechanism, and by the intervention that would help them most, as far as trials say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.config import Study
+from pipeline.runs import Stage
+from stages import main
+
+RESAMPLES = 50      # of people, to see whether groups by mechanism stay
+
+
+def strata(study: Study, folder: Path, stage: Stage) -> None:
+    """Tables of groups by mechanism and by benefit, and what is to be known of them."""
+    import numpy as np
+    import pandas as pd
+
+    from pipeline.fitting import deviations, read_draws
+    from pipeline.models import stack_draws
+    from pipeline.strata import changes_until, evidence_on, find_benefit, find_endotypes
+
+    with np.load(stage.read(folder / "uncertainty/samples.npz")) as stored:
+        persons, risk, draw = pd.Index(stored["person_id"]), stored["risk"].astype(float), stored["draw"]
+    if risk.shape[2] == 1:       # of a model without twins: each risk beside every draw of the person
+        shape = (*risk.shape[:2], study.twins.draws)
+        risk, draw = np.broadcast_to(risk, shape), np.broadcast_to(np.arange(shape[2]), shape)
+    risk, draw = risk.reshape(len(persons), -1), draw.reshape(len(persons), -1)
+    people = pd.read_parquet(stage.read(folder / "cohort/people.parquet")).set_index("person_id").loc[persons]
+    outcomes = pd.read_parquet(stage.read(folder / "cohort/outcomes.parquet")).set_index("person_id").loc[persons]
+    fitted = read_draws(stage.read(folder / "fit/draws.npz"), stage.read(folder / "fit/fits.parquet"))
+    long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
+    columns = [name for name in long if "_change_" in name]
+    horizon = study.outcome.horizon_years
+    changes = changes_until(stack_draws(long, persons, columns), columns, study.twins.years, horizon)
+    means = {f"{s} {o}": values.mean(axis=1) for s, by in changes.items() for o, values in by.items()}
+
+    # Height says nothing of how a risk comes about.
+    far = {name: z for name, z in deviations(fitted.people).items() if name != "height_cm"}
+    profile, sd = (
+        pd.DataFrame({n: each(z, axis=1) for n, z in far.items()}, index=fitted.person_id).loc[persons]
+        for each in (np.mean, np.std)
+    )
+    found = find_endotypes(
+        profile,
+        sd,
+        pd.Series(risk.mean(axis=1), index=persons),
+        people,
+        outcomes,
+        pd.DataFrame(means, index=persons),
+        resamples=RESAMPLES,
+        seed=study.seed,
+    )
+    labels = pd.DataFrame({"person_id": persons, "group": found.label, "probability": found.probability})
+    labels.to_parquet(stage.path("endotypes.parquet"), index=False)
+    found.table.to_parquet(stage.path("endotype_groups.parquet"), index=False)
+
+    effects = evidence_on(study.outcome.evidence) if study.outcome.evidence else {}
+    benefit = find_benefit(persons, risk, draw, changes, effects, seed=study.seed)
+    benefit.table.to_parquet(stage.path("benefit.parquet"), index=False)
+    benefit.groups.to_parquet(stage.path("benefit_groups.parquet"), index=False)
+    facts = {
+        "endotypes": found.facts(),
+        "benefit": {
+            "outcome": study.outcome.evidence,
+            "effects": [effect._asdict() for effect in effects.values()],
+            "without_evidence": sorted(set(study.twins.interventions) - benefit.beyond.keys()),
+            "beyond_trials": benefit.beyond,
+        },
+    }
+    stage.path("facts.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    counts = {row.choice: int(row.people) for row in benefit.groups.itertuples() if row.people}
+    stage.note(people=len(persons), placed=found.placed, groups=found.verdict, benefit=counts, seed=study.seed)
+    print(f"strata: groups by mechanism: {found.verdict} ({found.reason})")
+    print("strata: most benefit: " + ", ".join(f"{name} {number}" for name, number in counts.items()))
+
+
+if __name__ == "__main__":
+    main("strata", __doc__, strata)
