@@ -12,6 +12,7 @@ from jaxtyping import Float
 DAYS_A_YEAR = 365.25
 DEATH = "death"
 EVENT, COMPETING, CENSORED = "event", "competing", "censored"
+CAUSES = (EVENT, COMPETING)      # of an end that was seen
 
 
 class Follow(NamedTuple):

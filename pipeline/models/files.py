@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # boosting keeps when it has categories. What a partial calls has to be trusted as well.
 TRUSTED_TYPES = (
     "functools.partial",
+    "pipeline.models.cox.CauseSpecificCox",
+    "pipeline.models.hazard.DiscreteHazard",
     "pipeline.models.knowledge.Known",
     "pipeline.models.knowledge.PriorLogistic",
     "numpy.dtype",
