@@ -72,6 +72,7 @@ class CauseSpecificCox(ClassifierMixin, BaseEstimator):
             both = event + other
             risk += still * event / np.maximum(both, 1.0)      # nobody can end more than once
             still *= np.maximum(1.0 - both, 0.0)
+        risk = np.minimum(risk, 1.0)      # the sum may round up
         return np.column_stack([1.0 - risk, risk])
 
     def predict(self, X: Float[np.ndarray, "rows columns"]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -44,7 +45,7 @@ class DiscreteHazard(ClassifierMixin, BaseEstimator):
         edges = np.linspace(0.0, follow.horizon_d, self.periods + 1)
         ending = sum(number * (follow.status == cause) for number, cause in enumerate(CAUSES, start=1))
         rows, outcomes, weights = [], [], []
-        for period, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+        for period, (start, end) in enumerate(pairwise(edges)):
             there = follow.time_d > start
             outcome = np.where(follow.time_d <= end, ending, 0)[there]
             followed = np.minimum((follow.time_d[there] - start) / (end - start), 1.0)
@@ -62,6 +63,7 @@ class DiscreteHazard(ClassifierMixin, BaseEstimator):
             chance = self.of_period_.predict_proba(self._in_period(np.asarray(X), period))
             risk += still * chance[:, self.of_period_.classes_ == 1].sum(axis=1)
             still *= chance[:, self.of_period_.classes_ == 0].sum(axis=1)
+        risk = np.minimum(risk, 1.0)      # the sum may round up
         return np.column_stack([1.0 - risk, risk])
 
     def predict(self, X: Float[np.ndarray, "rows columns"]) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import roc_auc_score
 
-from pipeline.models import MODELS, FeatureSet, Matrix, out_of_fold, split
+from pipeline.models import MODELS, FeatureSet, FollowUp, Matrix, out_of_fold, split
 from pipeline.runs import RunError
 from pipeline.schema import validate
 
@@ -24,7 +24,15 @@ def make(people: int = 240, seed: int = 1) -> Matrix:
     groups = np.array([f"g{i // 2}" for i in range(people)], dtype=object)
     sex = {"sex": ("female", "male")}
     sets = {"routine": FeatureSet(("age",), sex, ()), "both": FeatureSet(("age", "twin"), sex, ("twin",))}
-    return Matrix(frame, event, groups, sets, ())
+    return with_follow(Matrix(frame, event, groups, sets, ()))
+
+
+def with_follow(matrix: Matrix) -> Matrix:
+    """Events within a horizon of 100 days, all others followed for longer: nobody is lost."""
+    happened = matrix.event == 1
+    time_d = np.where(happened, np.random.default_rng(9).uniform(1, 100, len(happened)), 200.0)
+    status = np.where(happened, "event", "censored")
+    return matrix._replace(follow=FollowUp(time_d, status, np.ones(len(happened)), 100.0))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +83,7 @@ def test_the_number_of_processes_changes_nothing(matrix, draws):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_permuted_outcome_cannot_be_foretold(model):
     matrix = make(1200)
-    matrix = matrix._replace(event=np.random.default_rng(8).permutation(matrix.event))
+    matrix = with_follow(matrix._replace(event=np.random.default_rng(8).permutation(matrix.event)))
     table = out_of_fold(matrix, None, {model: MODELS[model]}, **SETTINGS, jobs=1)
     areas = [
         roc_auc_score(rows["event"], rows["risk"]) for _, rows in table.groupby(["feature_set", "repeat"])
