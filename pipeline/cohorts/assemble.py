@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.cohorts import csv_file, framingham, nafld, nhanes
 from pipeline.cohorts.baseline import BMI, baseline
+from pipeline.cohorts.faults import SHOWN_ROWS
 from pipeline.cohorts.outcome import CENSORED, DAYS_A_YEAR, EVENT, Follow, by_horizon, censoring_weights, follow
 from pipeline.cohorts.quality import describe
 from pipeline.cohorts.source import Source
@@ -24,6 +25,7 @@ COHORTS: dict[str, Callable[[Any, Mapping[str, Variable]], Source]] = {
     "nafld": nafld.load,
     "csv": csv_file.load,
 }
+FEWEST_FOLLOWED = 10      # people still there when the last is lost before the horizon; assumed
 
 
 class Cohort(NamedTuple):
@@ -74,6 +76,7 @@ def build(study: Study) -> Cohort:
     if outcome.horizon_years is None:
         measured = pd.concat([table[rule.variable].notna() for rule in outcome.any_of], axis=1)
         keep(measured.any(axis=1), "outcome known")
+        _check_days(source.observations, table.index, {rule.variable for rule in outcome.any_of}, name)
         passed = [passes(table, rule, known) & table[rule.variable].notna() for rule in outcome.any_of]
         event = pd.concat(passed, axis=1).any(axis=1).to_numpy()
         followed = Follow(np.full(len(table), np.nan), np.where(event, EVENT, CENSORED))
@@ -118,12 +121,45 @@ def _or(names: tuple[str, ...]) -> str:
 
 
 def _check_horizon(followed: Follow, years: float, name: str) -> None:
-    """Raise `TableError` if the horizon lies beyond everybody's follow-up."""
-    longest = float(followed.time_d.max()) / DAYS_A_YEAR
-    if longest < years:
+    """Raise `TableError` if what is said of the horizon would rest on nobody, or on a handful."""
+    asked = f"{name}: [outcome] horizon_years is {years:g}, but"
+    time_d = followed.time_d / DAYS_A_YEAR
+    if time_d.max() < years:
+        raise TableError(f"{asked} nobody was followed longer than {time_d.max():.1f} years")
+    lost = time_d[(followed.status == CENSORED) & (time_d < years)]
+    enough = np.sort(time_d)[-FEWEST_FOLLOWED:][0]
+    if len(lost) and lost.max() > enough:
+        still = int((time_d >= lost.max()).sum())
         raise TableError(
-            f"{name}: [outcome] horizon_years is {years:g}, but nobody was followed longer than {longest:.1f} years"
+            f"{asked} only {still} people were still followed when the last before it was lost, after "
+            f"{lost.max():.1f} years: they would stand for everybody. With {FEWEST_FOLLOWED} of them at least, "
+            f"{np.floor(10 * enough) / 10:g} years can be asked"
         )
+
+
+def _check_days(observations: pd.DataFrame, persons: pd.Index, outcome: set[str], name: str) -> None:
+    """Raise `TableError` if anything that could predict was read after the outcome, up to time zero.
+
+    An outcome from several variables is known when the last of them is.
+    """
+    if BMI in outcome:
+        outcome = outcome | {"weight_kg", "height_cm"}
+    known = observations[observations["value"].notna() | observations["text"].notna()]
+    known = known[(known["time_d"] <= 0) & known["person_id"].isin(persons)]
+    of_outcome = known["variable"].isin(outcome)
+    day = known["person_id"].map(known[of_outcome].groupby("person_id")["time_d"].max())
+    late = known.assign(day=day)[~of_outcome & (known["time_d"] > day)].drop_duplicates("person_id")
+    if late.empty:
+        return
+    lines = [
+        f"{name}: person {row.person_id}: {row.variable} of day {row.time_d:g} is dated after the outcome, of day "
+        f"{row.day:g}, and must not predict it"
+        for row in late.head(SHOWN_ROWS).itertuples()
+    ]
+    lines[0] += "; take such visits out of the file, or count days from when the outcome was read"
+    if len(late) > SHOWN_ROWS:
+        lines.append(f"{name}: and {len(late) - SHOWN_ROWS} more such people, {len(late)} in all")
+    raise TableError("\n".join(lines))
 
 
 def passes(table: pd.DataFrame, rule: Rule, known: Mapping[str, Variable]) -> pd.Series:

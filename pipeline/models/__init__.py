@@ -8,7 +8,7 @@ from functools import partial
 
 from pipeline.models.boosting import boosting
 from pipeline.models.cox import cox
-from pipeline.models.cross_validation import Builder, fit, learns_from_time, out_of_fold, refit, split
+from pipeline.models.cross_validation import Builder, FewEventsError, fit, learns_from_time, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
 from pipeline.models.forest import forest
 from pipeline.models.hazard import hazard
@@ -32,6 +32,7 @@ __all__ = [
     "TRUSTED_TYPES",
     "Builder",
     "FeatureSet",
+    "FewEventsError",
     "FollowUp",
     "Matrix",
     "assemble",

@@ -23,6 +23,10 @@ INTERVAL = (0.025, 0.975)
 ROWS = 100_000   # of draws put through a model at once; bounds memory, not the result
 
 
+class FewEventsError(RunError):
+    """A model has fewer events to learn from than it needs."""
+
+
 def split(
     event: Int[np.ndarray, " people"], groups: np.ndarray, *, folds: int, seed: int
 ) -> Int[np.ndarray, " people"]:
@@ -120,7 +124,7 @@ def fit(
 
     `weight` is of the person, whose rows share it; `follow`, of the rows, is for models that learn from time. A column
     that nobody has teaches nothing and is left out. Raises `RunError` for a model that has fewer events to learn from
-    than it needs, or no time.
+    than it needs (`FewEventsError`), or no time.
     """
     known = [name for name in columns.columns if frame[name].notna().any()]
     if not known:
@@ -132,7 +136,7 @@ def fit(
     last = _classifier(model)
     events, needed = int(event.sum()) // rows_per_person, getattr(last, "fewest_events", 0)
     if events < needed:
-        raise RunError(
+        raise FewEventsError(
             f"{type(last).__name__}: {events} events to learn from are too few, it needs {needed}: widen the cohort or "
             "lengthen the horizon, or take a model that asks less of them under [models] names, such as logistic"
         )

@@ -121,6 +121,12 @@ def assemble(
     follow = None
     if horizon_years is not None:
         time_d, status, weight = (by_person[name].to_numpy() for name in ("time_d", "status", "weight"))
+        if early := np.flatnonzero(~(time_d > 0)).tolist():
+            first = early[0]
+            raise RunError(
+                f"outcomes.parquet: person {persons[first]}: {status[first]} on day {time_d[first]:g}, so that what "
+                f"is known at time zero may have been found after it: leave such people out, {len(early)} in all"
+            )
         follow = FollowUp(time_d, status, weight, DAYS_A_YEAR * horizon_years)
     return Matrix(
         frame,
