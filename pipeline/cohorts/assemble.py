@@ -11,7 +11,16 @@ import pandas as pd
 from pipeline.cohorts import csv_file, framingham, nafld, nhanes
 from pipeline.cohorts.baseline import BMI, baseline
 from pipeline.cohorts.faults import SHOWN_ROWS
-from pipeline.cohorts.outcome import CENSORED, DAYS_A_YEAR, EVENT, Follow, by_horizon, censoring_weights, follow
+from pipeline.cohorts.outcome import (
+    CENSORED,
+    DAYS_A_YEAR,
+    EVENT,
+    Follow,
+    by_horizon,
+    censoring_weights,
+    check_horizon,
+    follow,
+)
 from pipeline.cohorts.quality import describe
 from pipeline.cohorts.source import Source
 from pipeline.cohorts.units import convert
@@ -25,7 +34,6 @@ COHORTS: dict[str, Callable[[Any, Mapping[str, Variable]], Source]] = {
     "nafld": nafld.load,
     "csv": csv_file.load,
 }
-FEWEST_FOLLOWED = 10      # people still there when the last is lost before the horizon; assumed
 
 
 class Cohort(NamedTuple):
@@ -89,7 +97,7 @@ def build(study: Study) -> Cohort:
         after = followed.time_d > 0
         keep(pd.Series(after, index=table.index), "followed after time zero")
         followed = followed.of(after)
-        _check_horizon(followed, outcome.horizon_years, name)
+        check_horizon(followed, outcome.horizon_years, name)
         horizon_d = DAYS_A_YEAR * outcome.horizon_years
         event = by_horizon(*followed, horizon_d) == 1
         weight = censoring_weights(*followed, horizon_d)
@@ -118,23 +126,6 @@ def build(study: Study) -> Cohort:
 
 def _or(names: tuple[str, ...]) -> str:
     return " or ".join(name.replace("_", " ") for name in names)
-
-
-def _check_horizon(followed: Follow, years: float, name: str) -> None:
-    """Raise `TableError` if what is said of the horizon would rest on nobody, or on a handful."""
-    asked = f"{name}: [outcome] horizon_years is {years:g}, but"
-    time_d = followed.time_d / DAYS_A_YEAR
-    if time_d.max() < years:
-        raise TableError(f"{asked} nobody was followed longer than {time_d.max():.1f} years")
-    lost = time_d[(followed.status == CENSORED) & (time_d < years)]
-    enough = np.sort(time_d)[-FEWEST_FOLLOWED:][0]
-    if len(lost) and lost.max() > enough:
-        still = int((time_d >= lost.max()).sum())
-        raise TableError(
-            f"{asked} only {still} people were still followed when the last before it was lost, after "
-            f"{lost.max():.1f} years: they would stand for everybody. With {FEWEST_FOLLOWED} of them at least, "
-            f"{np.floor(10 * enough) / 10:g} years can be asked"
-        )
 
 
 def _check_days(observations: pd.DataFrame, persons: pd.Index, outcome: set[str], name: str) -> None:

@@ -17,15 +17,15 @@ def people(number: int, seed: int = 0) -> Float[np.ndarray, "people 3"]:
 
 
 def follow_up(
-    X: Float[np.ndarray, "people 3"], *, deaths: bool = True, lost: float = 1e-9, whole_days: bool = False, seed: int = 1
+    X: Float[np.ndarray, "people 3"], *, deaths: bool = True, lost: float = 1e-9, tied: bool = False
 ) -> FollowUp:
-    """Constant hazards; `lost` is the rate a day of being lost."""
-    draw = np.random.default_rng(seed)
+    """Constant hazards; `lost` is the rate a day of being lost. Days may be tied: then only every fiftieth is seen."""
+    draw = np.random.default_rng(1)
     rates = RATES * np.exp(X @ EFFECTS.T) * [1.0, float(deaths)]
     with np.errstate(divide="ignore"):
         ends = np.column_stack([draw.exponential(1.0, X[:, :2].shape) / rates, draw.exponential(1 / lost, len(X))])
     time_d = np.minimum(ends.min(axis=1), 2 * HORIZON_D)
-    time_d = np.ceil(time_d / 50) * 50 if whole_days else time_d
+    time_d = np.ceil(time_d / 50) * 50 if tied else time_d
     status = np.array(["event", "competing", "censored"])[ends.argmin(axis=1)]
     status[time_d >= 2 * HORIZON_D] = "censored"
     return FollowUp(time_d, status, censoring_weights(time_d, status, HORIZON_D), HORIZON_D)

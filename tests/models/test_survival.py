@@ -1,16 +1,19 @@
-"""Models that learn from time: right against other implementations and a known truth, and refused where they must be."""
+"""Models that learn from time: right against other implementations and a known truth; what is refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from pipeline.config import ConfigError, read_study
 from pipeline.experiments import learning_curve
 from pipeline.models import MODELS, FewEventsError, fit, learns_from_time, refit
 from pipeline.models.cox import CauseSpecificCox
 from pipeline.models.hazard import DiscreteHazard
 from pipeline.runs import RunError
+from stages.check import check_names
 from tests.models.followed import HORIZON_D, follow_up, happened, matrix_of, people, truth
+from tests.repository import ROOT
 
 TIMED = {"cox": CauseSpecificCox, "hazard": DiscreteHazard}
 timed = pytest.mark.parametrize("classifier", TIMED.values(), ids=TIMED)
@@ -55,7 +58,7 @@ def test_without_columns_the_risk_is_aalen_and_johansens():
 @timed
 def test_rows_of_one_person_count_as_one(classifier):
     X = people(300)
-    follow = follow_up(X, lost=3e-4, whole_days=True)
+    follow = follow_up(X, lost=3e-4, tied=True)
     times = np.repeat(np.arange(len(X)), 4)
     once = risk_of(classifier(), X, follow)
     often = risk_of(classifier(), X[times], follow.of(times), np.full(len(times), 0.25), at=X)
@@ -136,6 +139,15 @@ def test_an_outcome_of_the_visit_itself_is_refused(model):
     matrix = matrix_of(people(300), follow_up(people(300)))._replace(follow=None)
     with pytest.raises(RunError, match=f"{TIMED[model].__name__} learns from when the event came, and nobody was foll"):
         refit(matrix, None, MODELS[model], "routine", seed=1, train_draws=1)
+
+
+@pytest.mark.parametrize("model", TIMED)
+def test_the_check_of_a_study_refuses_such_an_outcome(model):
+    path = ROOT / "configs" / "nhanes_cvd.toml"
+    study = read_study(path)
+    study = study.model_copy(update={"models": study.models.model_copy(update={"names": ("logistic", model)})})
+    with pytest.raises(ConfigError, match=rf"nhanes_cvd.toml: \[models\] names: {model} can only learn from when"):
+        check_names(study, path)
 
 
 @pytest.mark.parametrize("model", TIMED)
