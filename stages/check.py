@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from pipeline.config import Study, read_study, require
+from pipeline.config import ConfigError, Study, read_study, require
 from pipeline.runs import hash_file
 from pipeline.sections import CsvCohort
 from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
@@ -21,7 +21,7 @@ def check_names(study: Study, file: Path) -> None:
 
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
-    from pipeline.models import MODELS
+    from pipeline.models import MODELS, learns_from_time
     from pipeline.strata import evidence
     from pipeline.twins import TWINS, YEARS, read_scenarios
 
@@ -29,6 +29,12 @@ def check_names(study: Study, file: Path) -> None:
     require(study.models.names, MODELS, f"{file}: [models] names")
     tried = sorted({effect.outcome for effect in evidence()})
     require([study.outcome.evidence] if study.outcome.evidence else [], tried, f"{file}: [outcome] evidence")
+    timed = [name for name in study.models.names if learns_from_time(MODELS[name])]
+    if timed and study.outcome.horizon_years is None:
+        raise ConfigError(
+            f"{file}: [models] names: {', '.join(timed)} can only learn from when an event came, and "
+            f"{study.outcome.name} is of the visit itself; leave out, or give [outcome] events and horizon_years"
+        )
     outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")
     there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))

@@ -2,8 +2,19 @@
 
 from pipeline.cohorts.assemble import COHORTS, Cohort, build
 from pipeline.cohorts.baseline import baseline
-from pipeline.cohorts.outcome import DAYS_A_YEAR, censoring_weights
+from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, censoring_weights
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
 
-__all__ = ["COHORTS", "DAYS_A_YEAR", "PACKAGES", "Cohort", "baseline", "build", "censoring_weights", "fetch", "to_html"]
+__all__ = [
+    "CAUSES",
+    "COHORTS",
+    "DAYS_A_YEAR",
+    "PACKAGES",
+    "Cohort",
+    "baseline",
+    "build",
+    "censoring_weights",
+    "fetch",
+    "to_html",
+]

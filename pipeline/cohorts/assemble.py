@@ -10,7 +10,17 @@ import pandas as pd
 
 from pipeline.cohorts import csv_file, framingham, nafld, nhanes
 from pipeline.cohorts.baseline import BMI, baseline
-from pipeline.cohorts.outcome import CENSORED, DAYS_A_YEAR, EVENT, Follow, by_horizon, censoring_weights, follow
+from pipeline.cohorts.faults import SHOWN_ROWS
+from pipeline.cohorts.outcome import (
+    CENSORED,
+    DAYS_A_YEAR,
+    EVENT,
+    Follow,
+    by_horizon,
+    censoring_weights,
+    check_horizon,
+    follow,
+)
 from pipeline.cohorts.quality import describe
 from pipeline.cohorts.source import Source
 from pipeline.cohorts.units import convert
@@ -74,6 +84,7 @@ def build(study: Study) -> Cohort:
     if outcome.horizon_years is None:
         measured = pd.concat([table[rule.variable].notna() for rule in outcome.any_of], axis=1)
         keep(measured.any(axis=1), "outcome known")
+        _check_days(source.observations, table.index, {rule.variable for rule in outcome.any_of}, name)
         passed = [passes(table, rule, known) & table[rule.variable].notna() for rule in outcome.any_of]
         event = pd.concat(passed, axis=1).any(axis=1).to_numpy()
         followed = Follow(np.full(len(table), np.nan), np.where(event, EVENT, CENSORED))
@@ -86,7 +97,7 @@ def build(study: Study) -> Cohort:
         after = followed.time_d > 0
         keep(pd.Series(after, index=table.index), "followed after time zero")
         followed = followed.of(after)
-        _check_horizon(followed, outcome.horizon_years, name)
+        check_horizon(followed, outcome.horizon_years, name)
         horizon_d = DAYS_A_YEAR * outcome.horizon_years
         event = by_horizon(*followed, horizon_d) == 1
         weight = censoring_weights(*followed, horizon_d)
@@ -117,13 +128,29 @@ def _or(names: tuple[str, ...]) -> str:
     return " or ".join(name.replace("_", " ") for name in names)
 
 
-def _check_horizon(followed: Follow, years: float, name: str) -> None:
-    """Raise `TableError` if the horizon lies beyond everybody's follow-up."""
-    longest = float(followed.time_d.max()) / DAYS_A_YEAR
-    if longest < years:
-        raise TableError(
-            f"{name}: [outcome] horizon_years is {years:g}, but nobody was followed longer than {longest:.1f} years"
-        )
+def _check_days(observations: pd.DataFrame, persons: pd.Index, outcome: set[str], name: str) -> None:
+    """Raise `TableError` if anything that could predict was read after the outcome, up to time zero.
+
+    An outcome from several variables is known when the last of them is.
+    """
+    if BMI in outcome:
+        outcome = outcome | {"weight_kg", "height_cm"}
+    known = observations[observations["value"].notna() | observations["text"].notna()]
+    known = known[(known["time_d"] <= 0) & known["person_id"].isin(persons)]
+    of_outcome = known["variable"].isin(outcome)
+    day = known["person_id"].map(known[of_outcome].groupby("person_id")["time_d"].max())
+    late = known.assign(day=day)[~of_outcome & (known["time_d"] > day)].drop_duplicates("person_id")
+    if late.empty:
+        return
+    lines = [
+        f"{name}: person {row.person_id}: {row.variable} of day {row.time_d:g} is dated after the outcome, of day "
+        f"{row.day:g}, and must not predict it"
+        for row in late.head(SHOWN_ROWS).itertuples()
+    ]
+    lines[0] += "; take such visits out of the file, or count days from when the outcome was read"
+    if len(late) > SHOWN_ROWS:
+        lines.append(f"{name}: and {len(late) - SHOWN_ROWS} more such people, {len(late)} in all")
+    raise TableError("\n".join(lines))
 
 
 def passes(table: pd.DataFrame, rule: Rule, known: Mapping[str, Variable]) -> pd.Series:

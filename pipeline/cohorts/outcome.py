@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from pipeline.schema import TableError
+
 DAYS_A_YEAR = 365.25
 DEATH = "death"
 EVENT, COMPETING, CENSORED = "event", "competing", "censored"
+CAUSES = (EVENT, COMPETING)      # of an end that was seen
+FEWEST_FOLLOWED = 10             # assumed
 
 
 class Follow(NamedTuple):
@@ -45,6 +49,25 @@ def follow(people: Sequence[str], events: pd.DataFrame, kinds: Sequence[str]) ->
     died = ~is_event & (death <= end)
     status = np.where(is_event, EVENT, np.where(died, COMPETING, CENSORED))
     return Follow(np.where(is_event, first, np.where(died, death, end)), status)
+
+
+def check_horizon(followed: Follow, years: float, name: str) -> None:
+    """Raise `TableError` if what is said of the horizon would rest on nobody, or on a handful.
+
+    Until the last is lost before the horizon, at least `FEWEST_FOLLOWED` have to be still followed.
+    """
+    asked = f"{name}: [outcome] horizon_years is {years:g}, but"
+    time = followed.time_d / DAYS_A_YEAR
+    if time.max() < years:
+        raise TableError(f"{asked} nobody was followed longer than {time.max():.1f} years")
+    lost = time[(followed.status == CENSORED) & (time < years)]
+    enough = np.sort(time)[-FEWEST_FOLLOWED:][0]
+    if len(lost) and lost.max() > enough:
+        raise TableError(
+            f"{asked} when the last before it was lost, after {lost.max():.1f} years, only "
+            f"{int((time >= lost.max()).sum())} people were still followed, who would stand for everybody: "
+            f"ask for {np.floor(10 * enough) / 10:g} years or less, when {FEWEST_FOLLOWED} were"
+        )
 
 
 def by_horizon(time_d: np.ndarray, status: np.ndarray, horizon_d: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 from joblib import delayed
 
 from pipeline.evaluation import calibration, discrimination
-from pipeline.models import Builder, Matrix, refit, spread_out
+from pipeline.models import Builder, FewEventsError, Matrix, refit, spread_out
 from pipeline.runs import RunError
 
 FEWEST_EVENTS = 2      # to learn from; a draw with fewer is drawn again
@@ -30,6 +30,8 @@ def learning_curve(
     """AUROC and calibration slope on `test` people after learning from each of `sizes` others, `draws` times.
 
     Whole groups are drawn. Training sets of one draw contain each other; the interval is that of the mean over draws.
+    A size is left missing for a model that asks for more events than one of its draws has: the mean of the others would
+    be that of lucky draws.
     Raises `RunError` if there are not enough people.
     """
     if max(sizes) + test > len(matrix.event):
@@ -43,7 +45,7 @@ def learning_curve(
         for size, (auroc, slope) in zip(sizes, values, strict=True)
     ]
     grouped = pd.DataFrame(rows).groupby(["model", "size"], sort=False)
-    mean, error = grouped.mean(), 1.959964 * grouped.sem()
+    mean, error = grouped.mean(skipna=False), 1.959964 * grouped.sem()
     table = mean.assign(
         auroc_low=mean["auroc"] - error["auroc"],
         auroc_high=mean["auroc"] + error["auroc"],
@@ -68,7 +70,11 @@ def _one(
     weight = matrix.weight[held]
     found = []
     for size in sizes:
-        model = refit(matrix, None, builder, feature_set, seed=seed[0], train_draws=1, people=rest[:size])
+        try:
+            model = refit(matrix, None, builder, feature_set, seed=seed[0], train_draws=1, people=rest[:size])
+        except FewEventsError:
+            found.append((np.nan, np.nan))
+            continue
         risk = model.predict_proba(matrix.frame[model.feature_names_in_].iloc[held])[:, 1]
         auroc = discrimination(risk, matrix.event[held], weight[None])[0][0]
         found.append((float(auroc), float(calibration(risk, matrix.event[held], weight[None])[0][0])))

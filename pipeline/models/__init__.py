@@ -7,8 +7,11 @@ has, and gives an unfitted pipeline, with the classifier as its step `risk`, tha
 from functools import partial
 
 from pipeline.models.boosting import boosting
-from pipeline.models.cross_validation import Builder, fit, out_of_fold, refit, split
+from pipeline.models.cox import cox
+from pipeline.models.cross_validation import Builder, FewEventsError, fit, learns_from_time, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
+from pipeline.models.forest import forest
+from pipeline.models.hazard import hazard
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
@@ -16,7 +19,13 @@ from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
 from pipeline.models.uncertainty import RiskSamples, sample_risks
 
-MODELS: dict[str, Builder] = {"logistic": logistic, "boosting": boosting}
+MODELS: dict[str, Builder] = {
+    "logistic": logistic,
+    "boosting": boosting,
+    "forest": forest,
+    "cox": cox,
+    "hazard": hazard,
+}
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
 
 __all__ = [
@@ -24,6 +33,7 @@ __all__ = [
     "TRUSTED_TYPES",
     "Builder",
     "FeatureSet",
+    "FewEventsError",
     "FollowUp",
     "Matrix",
     "RiskSamples",
@@ -31,6 +41,7 @@ __all__ = [
     "boosting",
     "describe",
     "fit",
+    "learns_from_time",
     "load",
     "logistic",
     "out_of_fold",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.pipeline import Pipeline
+
+from pipeline.models.columns import coded
 
 
 def boosting(
@@ -20,20 +18,6 @@ def boosting(
     Missing values, and levels never declared, go to the side of each split that lowers the loss. With fewer
     than 60 people no split has 30 on both sides, so everybody gets the average risk.
     """
-    steps = []
-    if numbers:
-        steps.append(("numbers", "passthrough", list(numbers)))
-    if categories:
-        # Missing becomes text first, because the encoder cannot compare a column of NaN with its levels.
-        ordinal = make_pipeline(
-            SimpleImputer(strategy="constant", fill_value="missing"),
-            OrdinalEncoder(
-                categories=[list(levels) for levels in categories.values()],
-                handle_unknown="use_encoded_value",
-                unknown_value=np.nan,
-            ),
-        )
-        steps.append(("categories", ordinal, list(categories)))
     trees = HistGradientBoostingClassifier(
         learning_rate=0.04,
         max_leaf_nodes=8,
@@ -44,4 +28,4 @@ def boosting(
         categorical_features=[False] * len(numbers) + [True] * len(categories),
         random_state=seed,
     )
-    return Pipeline([("columns", ColumnTransformer(steps, verbose_feature_names_out=False)), ("risk", trees)])
+    return Pipeline([*coded(numbers, categories), ("risk", trees)])

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from joblib import delayed
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import Pipeline
 
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix
 from pipeline.models.processes import spread_out
@@ -20,6 +21,10 @@ Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]], int], Any]
 
 INTERVAL = (0.025, 0.975)
 ROWS = 100_000   # of draws put through a model at once; bounds memory, not the result
+
+
+class FewEventsError(RunError):
+    """A model has fewer events to learn from than it needs."""
 
 
 def split(
@@ -113,10 +118,13 @@ def fit(
     seed: int,
     rows_per_person: int = 1,
     weight: Float[np.ndarray, " rows"] | float = 1.0,
+    follow: FollowUp | None = None,
 ) -> Any:
     """A model fitted to these rows; its `feature_names_in_` are the columns it uses.
 
-    `weight` is of the person, whose rows share it. A column that nobody has teaches nothing and is left out.
+    `weight` is of the person, whose rows share it; `follow`, of the rows, is for models that learn from time. A column
+    that nobody has teaches nothing and is left out. Raises `RunError` for a model that has fewer events to learn from
+    than it needs (`FewEventsError`), or no time.
     """
     known = [name for name in columns.columns if frame[name].notna().any()]
     if not known:
@@ -124,7 +132,37 @@ def fit(
     numbers = [name for name in columns.numbers if name in known]
     categories = {name: levels for name, levels in columns.categories.items() if name in known}
     shared = np.broadcast_to(weight, len(event)) / rows_per_person
-    return builder(seed, numbers, categories, rows_per_person).fit(frame[known], event, risk__sample_weight=shared)
+    model = builder(seed, numbers, categories, rows_per_person)
+    last = _classifier(model)
+    events, needed = int(event.sum()) // rows_per_person, getattr(last, "fewest_events", 0)
+    if events < needed:
+        raise FewEventsError(
+            f"{type(last).__name__}: {events} events to learn from are too few, it needs {needed}: widen the cohort or "
+            "lengthen the horizon, or take a model that asks less of them under [models] names, such as logistic"
+        )
+    given: dict[str, Any] = {"risk__sample_weight": shared}
+    if getattr(last, "learns_from_time", False):
+        if follow is None:
+            raise RunError(
+                f"{type(last).__name__} learns from when the event came, and nobody was followed: take it out of names "
+                "under [models], or give [outcome] events and horizon_years"
+            )
+        given["risk__follow"] = follow
+    return model.fit(frame[known], event, **given)
+
+
+def learns_from_time(builder: Builder) -> bool:
+    """Whether a model is told when each person's follow-up ended, and how, instead of the event by the horizon alone.
+
+    It then also learns from those who were lost before the horizon. Its classifier has `learns_from_time` set, and its
+    `fit` takes `follow`.
+    """
+    return getattr(_classifier(builder(0, ("any",), {}, 1)), "learns_from_time", False)
+
+
+def _classifier(model: Any) -> Any:
+    """The last step of a model, which says what it needs."""
+    return model[-1] if isinstance(model, Pipeline) else model
 
 
 def refit(
@@ -155,19 +193,28 @@ def _fit_people(
     follow: FollowUp | None,
 ) -> Any:
     weight = np.ones(len(train))
-    if follow is not None:       # whoever was lost before the horizon teaches nothing
+    if follow is not None and not learns_from_time(builder):      # then whoever was lost teaches nothing
         weight = follow.learning_weight(train)
         train, weight = train[weight > 0], weight[weight > 0]
-    if draws is None or not columns.mechanistic:
-        return fit(builder, frame[columns.columns].iloc[train], event[train], columns, seed=seed, weight=weight)
-    # Each person gets other draws, so that all of them together have the distribution of all draws.
-    count = draws.shape[1]
-    taken = min(train_draws, count)
-    which = (np.arange(len(draws))[:, None] + np.arange(taken)[None, :] * count // taken) % count
-    few = np.take_along_axis(draws, which[:, :, None], axis=1)
-    rows = _drawn(frame, columns, few, train)
-    outcome, weight = np.repeat(event[train], few.shape[1]), np.repeat(weight, few.shape[1])
-    return fit(builder, rows, outcome, columns, seed=seed, rows_per_person=few.shape[1], weight=weight)
+    times = 1
+    rows = frame[columns.columns].iloc[train]
+    if draws is not None and columns.mechanistic:
+        # Each person gets other draws, so that all of them together have the distribution of all draws.
+        count = draws.shape[1]
+        times = min(train_draws, count)
+        which = (np.arange(len(draws))[:, None] + np.arange(times)[None, :] * count // times) % count
+        rows = _drawn(frame, columns, np.take_along_axis(draws, which[:, :, None], axis=1), train)
+    who = np.repeat(train, times)
+    return fit(
+        builder,
+        rows,
+        event[who],
+        columns,
+        seed=seed,
+        rows_per_person=times,
+        weight=np.repeat(weight, times),
+        follow=None if follow is None else follow.of(who),
+    )
 
 
 def _drawn(

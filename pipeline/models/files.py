@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import numpy as np
+
 from pipeline.models.matrix import FeatureSet, example
 
 if TYPE_CHECKING:
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
 # boosting keeps when it has categories. What a partial calls has to be trusted as well.
 TRUSTED_TYPES = (
     "functools.partial",
+    "pipeline.models.cox.CauseSpecificCox",
+    "pipeline.models.forest.Forest",
+    "pipeline.models.hazard.DiscreteHazard",
     "pipeline.models.knowledge.Known",
     "pipeline.models.knowledge.PriorLogistic",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.impute._iterative.IterativeImputer",
     "sklearn.impute._iterative._ImputerTriplet",
+    "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
 
@@ -41,8 +47,21 @@ def save(estimator: Any, path: Path) -> None:
         schema = re.sub(r'("__id__": |"file": ")(\d+)', name, given.read("schema.json").decode())
         parts = {names.get(Path(part).stem, "") + Path(part).suffix: part for part in given.namelist()}
         for part in sorted(parts.keys() - {".json"}, key=lambda part: int(Path(part).stem)):
-            written.writestr(ZipInfo(part), given.read(parts[part]), ZIP_DEFLATED)
+            written.writestr(ZipInfo(part), _without_gaps(given.read(parts[part])), ZIP_DEFLATED)
         written.writestr(ZipInfo("schema.json"), schema, ZIP_DEFLATED)
+
+
+def _without_gaps(data: bytes) -> bytes:
+    """An array as bytes, zero between its fields: nodes of a tree have gaps, with whatever stood there in memory."""
+    array = np.load(BytesIO(data), allow_pickle=False)
+    if array.dtype.names is None:
+        return data
+    inside = np.zeros(array.dtype.itemsize, dtype=np.uint8)
+    for kind, start, *_ in array.dtype.fields.values():
+        inside[start : start + kind.itemsize] = 1
+    head = len(data) - array.nbytes
+    rows = np.frombuffer(data, dtype=np.uint8, offset=head).reshape(-1, len(inside))
+    return data[:head] + (rows * inside).tobytes()
 
 
 def load(path: Path) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,10 @@ class FollowUp(NamedTuple):
     status: np.ndarray                         # what ended `time_d`: "event", "competing" or "censored"
     weight: Float[np.ndarray, " people"]       # how much each counts when a risk is judged
     horizon_d: float
+
+    def of(self, some: Int[np.ndarray, " some"]) -> Self:
+        """The same of some of the people, each as often as they stand there."""
+        return self._replace(time_d=self.time_d[some], status=self.status[some], weight=self.weight[some])
 
     def learning_weight(self, train: Int[np.ndarray, " some"]) -> Float[np.ndarray, " some"]:
         """How much each of the people to learn from counts, by their own losses to follow-up alone."""
@@ -117,6 +121,12 @@ def assemble(
     follow = None
     if horizon_years is not None:
         time_d, status, weight = (by_person[name].to_numpy() for name in ("time_d", "status", "weight"))
+        if early := np.flatnonzero(~(time_d > 0)).tolist():
+            first = early[0]
+            raise RunError(
+                f"outcomes.parquet: person {persons[first]}: {status[first]} on day {time_d[first]:g}, so that what "
+                f"is known at time zero may have been found after it: leave such people out, {len(early)} in all"
+            )
         follow = FollowUp(time_d, status, weight, DAYS_A_YEAR * horizon_years)
     return Matrix(
         frame,

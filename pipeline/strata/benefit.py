@@ -70,8 +70,8 @@ def find_benefit(
 ) -> Benefit:
     """Expected absolute risk reduction (ARR) of each scenario for each person, and who gains most from which.
 
-    `risk` is by the horizon without any change, `changes` are by scenario and observable, `draw` names the draw of the
-    person that each sample of the risk belongs to. Risk under a scenario is 1 - (1 - risk) ** RR, with log RR the sum
+    `risk` is by the horizon without any change, `changes` are by scenario and observable, `draw` names the draw of
+    the person that each sample of the risk belongs to. Risk under a scenario is 1 - (1 - risk) ** RR, with log RR the sum
     over mediators of `effects` of change times effect; each sample has one draw of the trial effects, the same for all
     people. The number needed to treat (NNT) is 1 / ARR, infinite where the ARR may be 0: then it is at least `nnt_low`.
     A scenario is a person's best if it reduces risk more than every other, and no change, with a chance of at least

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.cohorts.outcome import by_horizon, censoring_weights, follow
+from pipeline.cohorts.outcome import Follow, by_horizon, censoring_weights, check_horizon, follow
+from pipeline.schema import TableError
 
 
 def rows(**people):
@@ -78,3 +79,25 @@ def test_weighted_share_is_the_cumulative_incidence():
             incidence += alive / (number - k) * (status[i] == "event")
             alive *= 1 - 1 / (number - k)
     assert share == pytest.approx(incidence, rel=1e-9)
+
+
+def followed(*years, status="censored"):
+    return Follow(365.25 * np.array(years), np.full(len(years), status))
+
+
+def test_a_horizon_that_nobody_reached_is_refused():
+    with pytest.raises(TableError, match=r"horizon_years is 30, but nobody was followed longer than 24\.0 years"):
+        check_horizon(followed(3.0, 24.0), 30.0, "file")
+
+
+def test_a_horizon_that_a_handful_reached_is_refused_with_one_that_can_be_asked():
+    many = followed(*np.linspace(1, 9, 90), *np.linspace(9.55, 20, 4))
+    with pytest.raises(TableError, match=r"after 13\.0 years, only 3 people were still followed.* ask for 8\.5 years"):
+        check_horizon(many, 15.0, "file")
+    check_horizon(many, 8.5, "file")
+
+
+def test_whoever_is_not_lost_need_not_be_followed_to_the_horizon():
+    alive, dead = followed(1.0, 12.0), followed(*np.linspace(2, 9, 50), status="event")
+    both = Follow(*(np.concatenate(pair) for pair in zip(alive, dead, strict=True)))
+    check_horizon(both, 10.0, "file")      # one was lost when 51 were still there; later all had the event but one

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import skops.io
 
-from pipeline.models import MODELS, TRUSTED_TYPES, FeatureSet, describe, fit, load, save, settings
+from pipeline.models import MODELS, TRUSTED_TYPES, FeatureSet, FollowUp, describe, fit, load, save, settings
+from pipeline.runs import RunError
 
 PEOPLE = 211  # a length that no other array of a fitted model has
 COLUMNS = FeatureSet(
@@ -40,9 +41,15 @@ def event(frame: pd.DataFrame) -> np.ndarray:
     return (frame["age"] + noise + 8 * (frame["sex"] == "male") > 54).to_numpy(dtype=int)
 
 
+def follow(event: np.ndarray) -> FollowUp:
+    """Somebody with the event had it within the horizon of 100 days, anybody else was followed for longer."""
+    time_d = np.where(event == 1, np.random.default_rng(7).uniform(1, 100, len(event)), 200.0)
+    return FollowUp(time_d, np.where(event == 1, "event", "censored"), np.ones(len(event)), 100.0)
+
+
 @pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
 def fitted(request: pytest.FixtureRequest, frame: pd.DataFrame, event: np.ndarray) -> Any:
-    return fit(request.param, frame, event, COLUMNS, seed=3)
+    return fit(request.param, frame, event, COLUMNS, seed=3, follow=follow(event))
 
 
 def taken(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
@@ -73,22 +80,33 @@ def test_takes_a_level_never_declared(fitted, frame):
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
-def test_fits_twenty_people(model, frame, event):
-    assert len(set(event[20:40])) == 2
-    risk = fit(model, frame.iloc[20:40], event[20:40], COLUMNS, seed=3).predict_proba(frame)
-    assert np.isfinite(risk).all()
+def test_fits_twenty_people_or_says_what_is_too_few(model, frame, event):
+    few = event[20:40]
+    assert 2 < few.sum() < 18
+
+    def risks() -> np.ndarray:
+        return fit(model, frame.iloc[20:40], few, COLUMNS, seed=3, follow=follow(few)).predict_proba(frame)
+
+    needed = getattr(model(3, ("age",), {})[-1], "fewest_events", 0)
+    if needed > few.sum():
+        with pytest.raises(RunError, match=f"{few.sum()} events to learn from are too few, it needs {needed}: widen"):
+            risks()
+    else:
+        assert np.isfinite(risks()).all()
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 def test_takes_numbers_alone_and_categories_alone(model, frame, event):
     for columns in (COLUMNS._replace(numbers=()), COLUMNS._replace(categories={})):
-        estimator = fit(model, frame, event, columns, seed=3)
+        estimator = fit(model, frame, event, columns, seed=3, follow=follow(event))
         assert np.isfinite(estimator.predict_proba(taken(estimator, frame))).all()
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 def test_same_seed_gives_the_same_risks(model, frame, event):
-    first, second = (fit(model, frame, event, COLUMNS, seed=3).predict_proba(frame) for _ in range(2))
+    first, second = (
+        fit(model, frame, event, COLUMNS, seed=3, follow=follow(event)).predict_proba(frame) for _ in range(2)
+    )
     np.testing.assert_array_equal(first, second)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.models import FeatureSet, Matrix
+from pipeline.models import FeatureSet, FollowUp, Matrix
 
 
 def make(people: int = 240, seed: int = 1) -> Matrix:
@@ -17,4 +17,7 @@ def make(people: int = 240, seed: int = 1) -> Matrix:
     groups = np.array([f"g{i // 2}" for i in range(people)], dtype=object)
     sex = {"sex": ("female", "male")}
     sets = {"routine": FeatureSet(("age",), sex, ()), "both": FeatureSet(("age", "twin"), sex, ("twin",))}
-    return Matrix(frame, event, groups, sets, ())
+    # Events within a horizon of 100 days, all others followed for longer: nobody is lost.
+    time_d = np.where(event == 1, draw.uniform(1, 100, people), 200.0)
+    follow = FollowUp(time_d, np.where(event == 1, "event", "censored"), np.ones(people), 100.0)
+    return Matrix(frame, event, groups, sets, (), follow)

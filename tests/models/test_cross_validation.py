@@ -54,38 +54,10 @@ def test_predictions_keep_their_contract_and_find_the_signal(matrix, draws):
 
 
 def test_the_number_of_processes_changes_nothing(matrix, draws):
-    one = out_of_fold(matrix, draws, MODELS, **SETTINGS, jobs=1)
-    two = out_of_fold(matrix, draws, MODELS, **SETTINGS, jobs=2)
+    settings = SETTINGS | {"repeats": 1}
+    one = out_of_fold(matrix, draws, MODELS, **settings, jobs=1)
+    two = out_of_fold(matrix, draws, MODELS, **settings, jobs=2)
     pd.testing.assert_frame_equal(one, two, check_exact=True)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_permuted_outcome_cannot_be_foretold(model):
-    matrix = make(1200)
-    matrix = matrix._replace(event=np.random.default_rng(8).permutation(matrix.event))
-    table = out_of_fold(matrix, None, {model: MODELS[model]}, **SETTINGS, jobs=1)
-    areas = [
-        roc_auc_score(rows["event"], rows["risk"]) for _, rows in table.groupby(["feature_set", "repeat"])
-    ]
-    assert abs(np.mean(areas) - 0.5) < 0.04
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_test_fold_does_not_inform_its_own_model(matrix, model):
-    """An absurd value of one person changes the risks of other folds, never of those in the same fold."""
-    spoiled = matrix._replace(frame=matrix.frame.copy())
-    spoiled.frame.loc["p0007", ["age", "twin"]] = 1e6, np.nan
-    honest, changed = (
-        out_of_fold(m, None, {model: MODELS[model]}, **SETTINGS, jobs=1) for m in (matrix, spoiled)
-    )
-    own = honest.loc[honest["person_id"] == "p0007"].set_index(["feature_set", "repeat"])["fold"]
-    same = (
-        honest["fold"].to_numpy() == own.loc[list(zip(honest["feature_set"], honest["repeat"], strict=True))]
-    )
-    others = honest["person_id"].to_numpy() != "p0007"
-    equal = honest["risk"].to_numpy() == changed["risk"].to_numpy()
-    assert equal[same.to_numpy() & others].all()
-    assert not equal[~same.to_numpy()].all()
 
 
 def test_a_model_never_sees_the_people_it_predicts(matrix):

@@ -1,0 +1,60 @@
+"""Columns as classifiers take them: what is missing filled or left to the trees, categories as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+MISSING = "missing"   # level that an unknown category becomes; an indicator of its own
+
+
+def standardised(numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> list[tuple[str, Any]]:
+    """First steps of a pipeline that ends in a linear predictor.
+
+    Numbers: median of the training fold where missing, plus an indicator. Categories: one column a level and
+    one for missing; a level never declared is zero in all of them. All columns are then standardised.
+    """
+    steps = []
+    if numbers:
+        fill = SimpleImputer(strategy="median", add_indicator=True)
+        steps.append(("numbers", fill, list(numbers)))
+    if categories:
+        one_hot = make_pipeline(
+            SimpleImputer(strategy="constant", fill_value=MISSING),
+            SimpleImputer(missing_values=None, strategy="constant", fill_value=MISSING),   # null in JSON
+            OneHotEncoder(
+                categories=[[*levels, MISSING] for levels in categories.values()],
+                handle_unknown="ignore",
+                sparse_output=False,
+            ),
+        )
+        steps.append(("categories", one_hot, list(categories)))
+    return [("columns", ColumnTransformer(steps, verbose_feature_names_out=False)), ("scale", StandardScaler())]
+
+
+def coded(numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> list[tuple[str, Any]]:
+    """First step of a pipeline that ends in trees: numbers as they are, levels by their place in the declaration.
+
+    Missing values, and levels never declared, stay missing.
+    """
+    steps: list[tuple[str, Any, list[str]]] = []
+    if numbers:
+        steps.append(("numbers", "passthrough", list(numbers)))
+    if categories:
+        # Missing becomes text first, because the encoder cannot compare a column of NaN with its levels.
+        ordinal = make_pipeline(
+            SimpleImputer(strategy="constant", fill_value=MISSING),
+            OrdinalEncoder(
+                categories=[list(levels) for levels in categories.values()],
+                handle_unknown="use_encoded_value",
+                unknown_value=np.nan,
+            ),
+        )
+        steps.append(("categories", ordinal, list(categories)))
+    return [("columns", ColumnTransformer(steps, verbose_feature_names_out=False))]
