@@ -3,5 +3,20 @@
 from pipeline.fitting.deviations import deviations
 from pipeline.fitting.life_course import LifeCourse, Youth, life_course
 from pipeline.fitting.people import Fitted, personalise, read_draws, write_draws
+from pipeline.fitting.population import Population, Unknowns, effective_share, learn_population, redraw
 
-__all__ = ["Fitted", "LifeCourse", "Youth", "deviations", "life_course", "personalise", "read_draws", "write_draws"]
+__all__ = [
+    "Fitted",
+    "LifeCourse",
+    "Population",
+    "Unknowns",
+    "Youth",
+    "deviations",
+    "effective_share",
+    "learn_population",
+    "life_course",
+    "personalise",
+    "read_draws",
+    "redraw",
+    "write_draws",
+]

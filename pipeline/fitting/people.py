@@ -165,6 +165,7 @@ def _status(twin: str, people: dict[str, np.ndarray], settled: np.ndarray) -> np
         status[np.isnan(people[name]).any(axis=1)] = f"missing {name}"
     return np.where(settled, status.astype(str), "search for the most likely values did not settle")
 
+
 def _normal_points(dimensions: int, draws: int, seed: int) -> np.ndarray:
     """Standard normal points (draws, dimensions) that fill the space evenly; each column has mean 0 and sd 1."""
     size = 1 << (draws - 1).bit_length()

@@ -2,8 +2,8 @@
 
 The criterion of Bayes finds several Gaussians in any cloud that is skewed or has long tails. Parts between which the
 density does not fall to `VALLEY` of the lower peak are therefore one group (Hennig C, Adv Data Anal Classif
-2010;4:3-34, doi 10.1007/s11634-010-0058-3). Peaks and valleys of two Gaussians lie on one line (Ray S, Lindsay BG, Ann Stat
-2005;33:2042-2065, doi 10.1214/009053605000000417), along which the density of the whole mixture is read. A null of
+2010;4:3-34, doi 10.1007/s11634-010-0058-3). Peaks and valleys of two Gaussians lie on one line (Ray S, Lindsay BG, Ann
+Stat 2005;33:2042-2065, doi 10.1214/009053605000000417), along which the density of the whole mixture is read. A null of
 simulated points would not do: one Gaussian is rejected by every skewed cloud, and points with the margins of the data
 keep the very peaks that they should lack.
 """
