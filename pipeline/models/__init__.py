@@ -14,7 +14,7 @@ from pipeline.models.forest import forest
 from pipeline.models.hazard import hazard
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
-from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
+from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, assemble, stack_draws
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
 from pipeline.models.uncertainty import RiskSamples, sample_risks
@@ -37,6 +37,7 @@ __all__ = [
     "FollowUp",
     "Matrix",
     "RiskSamples",
+    "TwinDraws",
     "assemble",
     "boosting",
     "describe",

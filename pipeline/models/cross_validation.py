@@ -13,7 +13,7 @@ from joblib import delayed
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
-from pipeline.models.matrix import FeatureSet, FollowUp, Matrix
+from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
 from pipeline.runs import RunError
 
@@ -53,7 +53,7 @@ def split(
 
 def out_of_fold(
     matrix: Matrix,
-    draws: Float[np.ndarray, "people draws features"] | None,
+    draws: TwinDraws | None,
     builders: Mapping[str, Builder],
     *,
     folds: int,
@@ -69,9 +69,11 @@ def out_of_fold(
     weight, as multiple imputation does: a model that has only seen means would take a draw's deviation for a
     difference between people, and give ranges far too wide. The risk is the mean over all draws, the range
     their 95 %. The range is missing for a person with a failed twin: no draws, or a feature that others have
-    and all of theirs lack. The values do not depend on `jobs`.
+    and all of theirs lack. In each fold draws are those under the population that its training people come from. The
+    values do not depend on `jobs`.
     """
     fold_of = [split(matrix.event, matrix.groups, folds=folds, seed=seed + r) for r in range(repeats)]
+    drawn = [_redrawn(draws, fold, seed) for fold in fold_of]
     tasks = list(product(builders, matrix.sets, range(repeats)))
     calls = (
         delayed(_predict)(
@@ -80,7 +82,7 @@ def out_of_fold(
             matrix.event,
             fold_of[repeat],
             matrix.sets[name],
-            draws if matrix.sets[name].mechanistic else None,
+            (draws.features, drawn[repeat]) if draws and matrix.sets[name].mechanistic else None,
             train_draws,
             seed,
             matrix.follow,
@@ -167,7 +169,7 @@ def _classifier(model: Any) -> Any:
 
 def refit(
     matrix: Matrix,
-    draws: Float[np.ndarray, "people draws features"] | None,
+    draws: TwinDraws | None,
     builder: Builder,
     name: str,
     *,
@@ -178,7 +180,17 @@ def refit(
     """The model of one feature set fitted to everybody, or to some, for use on others."""
     columns = matrix.sets[name]
     some = np.arange(len(matrix.event)) if people is None else people
-    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, some, train_draws, seed, matrix.follow)
+    block = None
+    if draws is not None and columns.mechanistic:
+        block = take(draws.features, draws.redrawn(some, seed))
+    return _fit_people(builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, matrix.follow)
+
+
+def _redrawn(draws: TwinDraws | None, fold: Int[np.ndarray, " people"], seed: int) -> list[np.ndarray]:
+    """For each fold everybody's draws under the population that its training people come from."""
+    if draws is None:
+        return []
+    return [draws.redrawn(np.flatnonzero(fold != number), seed) for number in np.unique(fold)]
 
 
 def _fit_people(
@@ -235,7 +247,7 @@ def _predict(
     event: Int[np.ndarray, " people"],
     fold: Int[np.ndarray, " people"],
     columns: FeatureSet,
-    draws: Float[np.ndarray, "people draws features"] | None,
+    drawn: tuple[Float[np.ndarray, "people draws features"], Sequence[np.ndarray]] | None,
     train_draws: int,
     seed: int,
     follow: FollowUp | None,
@@ -243,13 +255,13 @@ def _predict(
     risk, low, high = (np.full(len(event), np.nan) for _ in range(3))
     for number in np.unique(fold):
         test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        draws = None if drawn is None else take(drawn[0], drawn[1][number])
         estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow)
         each = predict_draws(estimator, frame, columns, draws, test)
         risk[test] = each.mean(axis=1)
         if draws is not None:
-            low[test], high[test] = np.quantile(each, INTERVAL, axis=1)
-    if draws is not None:
-        low[failed(draws)] = high[failed(draws)] = np.nan
+            sure = test[~failed(draws)[test]]
+            low[sure], high[sure] = np.quantile(each[~failed(draws)[test]], INTERVAL, axis=1)
     return risk, low, high
 
 

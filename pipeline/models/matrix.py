@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from pipeline.cohorts import DAYS_A_YEAR, censoring_weights
+from pipeline.fitting import Unknowns, learn_population, redraw
 from pipeline.runs import RunError
 from pipeline.schema import Variable
 
@@ -47,6 +48,27 @@ class FollowUp(NamedTuple):
     def learning_weight(self, train: Int[np.ndarray, " some"]) -> Float[np.ndarray, " some"]:
         """How much each of the people to learn from counts, by their own losses to follow-up alone."""
         return censoring_weights(self.time_d[train], self.status[train], self.horizon_d)
+
+
+class TwinDraws(NamedTuple):
+    """What the twins say of each person, draw by draw, and the unknowns that the draws are of."""
+
+    features: Float[np.ndarray, "people draws features"]
+    unknowns: Unknowns | None = None           # None: the population is that of the literature
+
+    def redrawn(self, train: Int[np.ndarray, " train"], seed: int) -> Int[np.ndarray, "people draws"]:
+        """Which draw of each person to take in each place, for the population that the people of `train` come from."""
+        if self.unknowns is None:
+            people, draws, _ = self.features.shape
+            return np.broadcast_to(np.arange(draws, dtype=np.int16), (people, draws))
+        return redraw(self.unknowns, learn_population(self.unknowns, train), seed).astype(np.int16)
+
+
+def take(
+    features: Float[np.ndarray, "people draws features"], which: Int[np.ndarray, "people draws"]
+) -> Float[np.ndarray, "people draws features"]:
+    """The features of the draws `which` of each person."""
+    return np.take_along_axis(features, which[:, :, None].astype(np.int64), axis=1)
 
 
 class Matrix(NamedTuple):

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from joblib import delayed
 
 from pipeline.models.cross_validation import INTERVAL, Builder, failed, predict_draws, refit, split
-from pipeline.models.matrix import Matrix
+from pipeline.models.matrix import Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
 
 TRIES = 100        # to draw people among whom some have the event and some have not
@@ -47,7 +47,7 @@ class RiskSamples(NamedTuple):
 
 def sample_risks(
     matrix: Matrix,
-    draws: Float[np.ndarray, "people draws features"] | None,
+    draws: TwinDraws | None,
     builder: Builder,
     name: str,
     *,
@@ -69,29 +69,34 @@ def sample_risks(
         delayed(_one)(matrix, used, builder, name, fold, number, (seed, number, again), train_draws)
         for number, again in tasks
     )
-    risk = np.full((len(fold), refits, 1 if used is None else used.shape[1]), np.nan)
+    risk = np.full((len(fold), refits, 1 if used is None else used.features.shape[1]), np.nan)
+    draw = np.zeros(risk.shape, dtype=np.int16)
     results = spread_out(calls, jobs=jobs, label="refit", progress=progress)
     for (number, again), found in zip(tasks, results, strict=True):
-        risk[fold == number, again] = found
-    draw = np.broadcast_to(np.arange(risk.shape[2]), risk.shape)
+        risk[fold == number, again], draw[fold == number, again] = found
     return RiskSamples(matrix.frame.index.to_numpy(dtype=str), risk, draw)
 
 
 def _one(
     matrix: Matrix,
-    draws: Float[np.ndarray, "people draws features"] | None,
+    draws: TwinDraws | None,
     builder: Builder,
     name: str,
     fold: Int[np.ndarray, " people"],
     number: int,
     seed: tuple[int, int, int],
     train_draws: int,
-) -> Float[np.ndarray, "test draws"]:
+) -> tuple[Float[np.ndarray, "test draws"], Int[np.ndarray, "test draws"]]:
     people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
-    model = refit(matrix, draws, builder, name, seed=seed[0] + seed[2], train_draws=train_draws, people=people)
-    test = np.flatnonzero(fold == number)
-    each = predict_draws(model, matrix.frame, matrix.sets[name], draws, test)
-    return each if draws is None else np.where(failed(draws)[test, None], np.nan, each)
+    test, own = np.flatnonzero(fold == number), seed[0] + seed[2]
+    model = refit(matrix, draws, builder, name, seed=own, train_draws=train_draws, people=people)
+    if draws is None:
+        risk = predict_draws(model, matrix.frame, matrix.sets[name], None, test)
+        return risk, np.zeros(risk.shape, dtype=np.int16)
+    which = draws.redrawn(people, own)
+    block = take(draws.features, which)
+    risk = predict_draws(model, matrix.frame, matrix.sets[name], block, test)
+    return np.where(failed(block)[test, None], np.nan, risk), which[test]
 
 
 def _drawn_again(

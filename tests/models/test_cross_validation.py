@@ -6,7 +6,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import roc_auc_score
 
-from pipeline.models import MODELS, FeatureSet, Matrix, out_of_fold, split
+from pipeline.models import MODELS, FeatureSet, Matrix, TwinDraws, out_of_fold, split
 from pipeline.runs import RunError
 from pipeline.schema import validate
 from tests.models.people import make
@@ -20,9 +20,9 @@ def matrix() -> Matrix:
 
 
 @pytest.fixture(scope="module")
-def draws(matrix: Matrix) -> np.ndarray:
+def draws(matrix: Matrix) -> TwinDraws:
     noise = np.random.default_rng(2).normal(0, 0.3, (len(matrix.event), 16, 1))
-    return matrix.frame["twin"].to_numpy()[:, None, None] + noise
+    return TwinDraws(matrix.frame["twin"].to_numpy()[:, None, None] + noise)
 
 
 def test_groups_stay_whole_and_folds_have_like_shares(matrix):
@@ -81,10 +81,10 @@ def test_a_model_never_sees_the_people_it_predicts(matrix):
 
 
 def test_a_person_whose_twin_failed_has_a_risk_but_no_range(matrix, draws):
-    failed = draws.copy()
+    failed = draws.features.copy()
     failed[5] = np.nan
     one = {"logistic": MODELS["logistic"]}
-    table = out_of_fold(matrix, failed, one, folds=4, repeats=1, seed=1, train_draws=2, jobs=1)
+    table = out_of_fold(matrix, TwinDraws(failed), one, folds=4, repeats=1, seed=1, train_draws=2, jobs=1)
     rows = table[table["feature_set"] == "both"].reset_index(drop=True)
     assert list(np.flatnonzero(rows["risk_low"].isna())) == [5]
     assert rows["risk"].notna().all()

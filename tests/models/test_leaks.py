@@ -9,8 +9,9 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.cohorts import baseline, build
 from pipeline.config import read_study
+from pipeline.fitting import Unknowns
 from pipeline.fitting.visits import collect
-from pipeline.models import MODELS, assemble, out_of_fold, refit, save, split
+from pipeline.models import MODELS, TwinDraws, assemble, out_of_fold, refit, save, split
 from pipeline.runs import RunError
 from pipeline.schema import TableError, variables
 from tests.models.followed import follow_up, happened, matrix_of, people
@@ -41,23 +42,33 @@ def learned():
     """People with draws of a twin feature, and those of them that a model learns from."""
     X = people(300)
     matrix = matrix_of(X, follow_up(X, lost=2e-4))
-    draws = X[:, 2][:, None, None] + np.random.default_rng(2).normal(0, 0.3, (len(X), 6, 1))
+    z = 1.0 + 0.5 * X[:, 2][:, None, None] + np.random.default_rng(2).normal(0, 0.6, (len(X), 6, 1))
+    draws = TwinDraws(z, Unknowns(z.mean(axis=1), np.full((len(X), 1, 1), 0.6), z))
     fold = split(matrix.event, matrix.groups, folds=3, seed=5)
     return matrix, draws, np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
 
 
 def spoiled(matrix, draws, some):
     """The same with absurd values, outcomes and draws of some of the people."""
-    frame, event, other = matrix.frame.copy(), matrix.event.copy(), draws.copy()
+    frame, event = matrix.frame.copy(), matrix.event.copy()
     rows = frame.index[some]
     frame.loc[rows, ["a", "b"]] = np.column_stack([np.full(len(some), 1e6), np.linspace(-1e5, 1e5, len(some))])
     frame.loc[rows, "twin"] = np.nan
     frame.loc[rows, "sex"] = "unheard of"
-    event[some], other[some] = 1 - event[some], 1e6
+    event[some] = 1 - event[some]
     time_d, status = matrix.follow.time_d.copy(), matrix.follow.status.copy()
     time_d[some], status[some] = 0.5, np.where(np.arange(len(some)) % 2, "event", "censored")
     follow = matrix.follow._replace(time_d=time_d, status=status, weight=np.where(matrix.follow.weight > 1, 50.0, 1.0))
-    return matrix._replace(frame=frame, event=event, follow=follow), other
+    return matrix._replace(frame=frame, event=event, follow=follow), absurd(draws, some)
+
+
+def absurd(draws, some):
+    """Draws, and the unknowns that the population is learned from, far from everybody's."""
+    parts = [part.copy() for part in (draws.features, draws.unknowns.mode, draws.unknowns.z)]
+    for part in parts:
+        part[some] = 30.0
+    features, mode, z = parts
+    return TwinDraws(features, draws.unknowns._replace(mode=mode, z=z))
 
 
 @every_model
@@ -80,9 +91,8 @@ def test_the_fitted_model_is_the_same_whatever_stands_in_the_test_fold(model, dr
 def test_a_test_fold_does_not_inform_its_own_model(model, learned):
     """An absurd value of one person changes the risks of other folds, never of those in the same fold."""
     matrix, draws, _, _ = learned
-    frame, other = matrix.frame.copy(), draws.copy()
+    frame, other = matrix.frame.copy(), absurd(draws, [7])
     frame.loc["p0007", ["a", "b"]] = 1e6, np.nan
-    other[7] = 30.0
     honest, changed = (
         out_of_fold(m, d, {model: MODELS[model]}, **SETTINGS)
         for m, d in ((matrix, draws), (matrix._replace(frame=frame), other))
@@ -92,6 +102,12 @@ def test_a_test_fold_does_not_inform_its_own_model(model, learned):
     equal = (honest["risk"] == changed["risk"]).to_numpy()
     assert equal[same & (honest["person_id"] != "p0007").to_numpy()].all()
     assert not equal[~same].all()
+
+
+def test_the_population_is_that_of_the_training_people_alone(learned):
+    _, draws, train, test = learned
+    assert (draws.redrawn(train, 1) != np.arange(6)).any(), "a population was learned"
+    np.testing.assert_array_equal(absurd(draws, test).redrawn(train, 1)[train], draws.redrawn(train, 1)[train])
 
 
 VISITS = """patient,age,sex,day,sbp,hba1c

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipeline.config import ConfigError, read_study
 from pipeline.experiments import learning_curve
-from pipeline.models import MODELS, FewEventsError, fit, learns_from_time, refit
+from pipeline.models import MODELS, FewEventsError, TwinDraws, fit, learns_from_time, refit
 from pipeline.models.cox import CauseSpecificCox
 from pipeline.models.hazard import DiscreteHazard
 from pipeline.runs import RunError
@@ -155,7 +155,7 @@ def test_twelve_events_are_refused_and_logistic_regression_still_learns(model):
     whole = matrix_of(people(300), follow_up(people(300)))
     some = np.concatenate([np.flatnonzero(whole.event == 1)[:12], np.flatnonzero(whole.event == 0)])
     words = f"{TIMED[model].__name__}: 12 events to learn from are too few, it needs 20: widen the cohort"
-    draws = np.zeros((300, 4, 1))
+    draws = TwinDraws(np.zeros((300, 4, 1)))
     for drawn in (None, draws):
         with pytest.raises(FewEventsError, match=words):
             refit(whole, drawn, MODELS[model], "both", seed=1, train_draws=4, people=some)
@@ -176,7 +176,7 @@ def test_fit_hands_over_rows_of_draws_with_their_person():
     """Draws that are all alike teach what one row does."""
     X = people(400)
     matrix = matrix_of(X, follow_up(X, lost=5e-4))
-    alike = np.repeat(X[:, 2][:, None, None], 6, axis=1)
+    alike = TwinDraws(np.repeat(X[:, 2][:, None, None], 6, axis=1))
     for model in TIMED:
         once = refit(matrix, None, MODELS[model], "both", seed=1, train_draws=1)
         often = refit(matrix, alike, MODELS[model], "both", seed=1, train_draws=3)

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from pipeline.models import MODELS, sample_risks
+from pipeline.models import MODELS, TwinDraws, sample_risks
 from pipeline.schema import validate
 from tests.models.people import make
 
 SETTINGS = {"folds": 3, "refits": 12, "seed": 5, "train_draws": 2, "jobs": 1}
 
 
-def noisy(matrix, sd: float) -> np.ndarray:
+def noisy(matrix, sd: float) -> TwinDraws:
     noise = np.random.default_rng(2).normal(0, sd, (len(matrix.event), 24, 1))
-    return matrix.frame["twin"].to_numpy()[:, None, None] + noise
+    return TwinDraws(matrix.frame["twin"].to_numpy()[:, None, None] + noise)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_without_twins_doubt_about_the_person_is_not_known():
 def test_failed_twins_leave_no_interval_and_change_nobody_else():
     matrix = make(150)
     draws = noisy(matrix, 0.4)
-    draws[7] = np.nan
+    draws.features[7] = np.nan
     risk = sample_risks(matrix, draws, MODELS["logistic"], "both", **SETTINGS).risk
     assert np.isnan(risk[7]).all()
     assert np.isfinite(np.delete(risk, 7, axis=0)).all()
