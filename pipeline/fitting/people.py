@@ -17,7 +17,7 @@ from pipeline.config import require
 from pipeline.fitting.posterior import Posterior, laplace
 from pipeline.fitting.quantities import FREE, QUANTITIES, describe, possible
 from pipeline.fitting.sensors import SENSORS
-from pipeline.fitting.visits import Readings, collect, read
+from pipeline.fitting.visits import Readings, gather
 from pipeline.twins import TWINS, YEARS
 
 UNLIKELY = 1e-4        # readings that contradict each other, or everybody: a chance below this is said
@@ -51,9 +51,7 @@ def personalise(
     require(twins, YEARS, "[twins] names")
     order = [name for name in TWINS if name in twins]
     ids = people["person_id"].to_numpy(dtype=str)
-    known = {"age_years": people["age_years"].to_numpy(dtype=float), "male": (people["sex"] == "male").to_numpy(float)}
-    visits = collect(observations)
-    readings = [read(sensor, visits, ids) for sensor in SENSORS]
+    known, readings = gather(people, observations)
     posterior = jax.tree.map(np.asarray, solve(known, readings))
     spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and not _is_whole(t, q.name)]
     z = _normal_points(len(FREE) + len(spread), draws, seed)
