@@ -17,10 +17,11 @@ from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
 
 
 def check_names(study: Study, file: Path) -> None:
-    """Raise `ConfigError` for a twin, model, scenario or output that the library does not have.
+    """Raise `ConfigError` for a twin, model, scenario, output or quantity that the library does not have.
 
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
+    from pipeline.fitting import QUANTITIES
     from pipeline.models import MODELS
     from pipeline.twins import TWINS, YEARS, read_scenarios
 
@@ -28,6 +29,8 @@ def check_names(study: Study, file: Path) -> None:
     require(study.models.names, MODELS, f"{file}: [models] names")
     outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")
+    foretold = [forecast.variable for forecast in study.experiments.forecasts]
+    require(foretold, [q.name for q in QUANTITIES], f"{file}: [experiments] forecasts variable")
     there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
     require(study.twins.interventions, there, f"{file}: [twins] interventions")
     read_scenarios(SCENARIOS, study.twins.interventions)

@@ -7,18 +7,21 @@ from typing import Any
 
 from pipeline.config import Study, require
 from pipeline.runs import RunError, Stage
+from pipeline.sections import Experiments
 from stages import main, read_matrix
 
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
     """A table for each experiment, as CSV and in the terminal."""
+    import pandas as pd
+
     from pipeline import experiments, models
 
     asked = study.experiments
-    if not (asked.learning_curve or asked.missing_at_use or asked.range_shift):
+    if asked == Experiments():
         raise RunError("the study names no experiment: add one under [experiments]")
 
-    _, matrix = read_matrix(study, folder, stage, ["routine"], None)
+    people, matrix = read_matrix(study, folder, stage, ["routine"], None)
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     common: dict[str, Any] = {"feature_set": "routine", "seed": study.seed}
@@ -40,6 +43,11 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
         tables["range_shift"] = experiments.range_shift(
             matrix, builders, **common, variable=shift.variable, below=shift.below
         )
+    if asked.forecasts:
+        observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
+        settings = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap, "seed": study.seed}
+        every = [f.model_dump() | settings for f in asked.forecasts]
+        tables["forecast"] = pd.concat([experiments.forecast(people, observations, **each) for each in every])
     for name, found in tables.items():
         found.to_csv(stage.path(f"{name}.csv"), index=False)
         print(f"{name.replace('_', ' ')}\n{found.round(3).to_string(index=False)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
     own: Float[np.ndarray, "people visits"]           # readings of the variable itself
     numbers: Float[np.ndarray, "people columns"]      # every number of those visits, age and sex
-    age_years: Float[np.ndarray, " people"]           # at the last visit used
+    age_years: Float[np.ndarray, " people"]           # at the later visit
     male: Float[np.ndarray, " people"]
     expected: Float[np.ndarray, " people"]            # usual value at the later visit, as the personalised twin has it
     is_log: bool                                      # whether it spreads by shares of its value
@@ -40,6 +40,7 @@ class Seen(NamedTuple):
 
 
 Foretold = tuple[Float[np.ndarray, " people"], ...]       # value, and the limits of its 90 % interval if it has one
+Model = Callable[[Seen, Int[np.ndarray, " some"]], Foretold]
 
 
 def forecast(
@@ -57,20 +58,17 @@ def forecast(
 ) -> pd.DataFrame:
     """Mean absolute error of `variable` at visit `target`, from all that was read at visits 1 to `visits`.
 
-    Visits are those at which the variable was read; everybody with `target` of them takes part, whose time zero
-    becomes the last visit used. Learned from "all": cross-validation with whole groups, intervals over people. Learned
-    from a number of groups: `draws` such samples, each tested on everybody else, intervals of the mean over samples.
-    `difference` is the paired one to ridge. Raises `ConfigError` if no twin knows the variable, `RunError` if too few
+    Visits are those at which the variable was read. Everybody with `target` of them takes part, and is personalised
+    for the day of that visit from the visits used alone; whoever never came to it is in no figure. Learned from "all":
+    cross-validation with whole groups, intervals over people. Learned from a number of groups (people, where they are
+    single): `draws` such samples, each tested on everybody else, intervals of the mean over samples.
+    `difference` is the paired one to ridge, `coverage_90` the share of readings inside the 90 % intervals of a model
+    that has them. Raises `ConfigError` if no twin knows the variable, `RunError` if too few
     have so many visits.
     """
     require([variable], [q.name for q in QUANTITIES], "[experiments] forecasts variable")
-    seen = see(people, observations, variable=variable, visits=visits, target=target)
-    found, wanted = len(set(seen.groups)), max(folds, *(size + 1 for size in sizes))
-    if found < wanted:
-        raise RunError(
-            f"forecast of {variable}: {found} people (or groups) had it read at {target} visits, and {wanted} are "
-            "needed: take a cohort with repeated visits, or lower target, sizes or [models] folds"
-        )
+    fewest = max([folds, *(size + 1 for size in sizes)])
+    seen = see(people, observations, variable=variable, visits=visits, target=target, fewest=fewest)
     models = {name: model for name, model in MODELS.items() if name != "mean" or visits > 1}
     tables = [_all(seen, models, folds, resamples, seed)]
     tables += [_some(seen, models, size, draws, seed) for size in sizes]
@@ -78,10 +76,13 @@ def forecast(
     return pd.concat([pd.DataFrame(of | {"model": list(models)} | table) for table in tables], ignore_index=True)
 
 
-def see(people: pd.DataFrame, observations: pd.DataFrame, *, variable: str, visits: int, target: int) -> Seen:
+def see(
+    people: pd.DataFrame, observations: pd.DataFrame, *, variable: str, visits: int, target: int, fewest: int = 1
+) -> Seen:
     """Everybody in whom `variable` was read at `target` visits, by the first `visits` of these alone.
 
-    Left out is who cannot be personalised, because the search for the most likely values did not settle.
+    Left out is who cannot be personalised, because the search for the most likely values did not settle. Raises
+    `RunError` if the others are in fewer than `fewest` groups.
     """
     known = observations[observations["value"].notna()]
     days = known.loc[known["variable"] == variable, ["person_id", "time_d"]].drop_duplicates()
@@ -91,25 +92,30 @@ def see(people: pd.DataFrame, observations: pd.DataFrame, *, variable: str, visi
     read = read.reindex(columns=pd.MultiIndex.from_product([["value", "time_d"], range(1, target + 1)])).dropna()
     who = people[people["person_id"].isin(read.index)].sort_values("person_id").reset_index(drop=True)
     read = read.loc[who["person_id"]]
+    if (found := who["group_id"].nunique()) < fewest:
+        raise RunError(
+            f"forecast of {variable}: {found} people (or groups) had it read at {target} visits, and {fewest} are "
+            "needed: take a cohort with repeated visits, or lower target, sizes or [models] folds"
+        )
 
-    zero, years = read["time_d", visits], (read["time_d", target] - read["time_d", visits]) / DAYS_A_YEAR
+    when = read["time_d", target]
     used = known[(known["visit"] <= visits) & known["person_id"].isin(read.index)]
-    history = used.assign(time_d=used["time_d"] - used["person_id"].map(zero))
-    who["age_years"] += zero.to_numpy() / DAYS_A_YEAR
-    expected = usual(who, history, years.to_numpy()).mode[variable].to_numpy()
+    history = used.assign(time_d=used["time_d"] - used["person_id"].map(when))
+    who["age_years"] += when.to_numpy() / DAYS_A_YEAR
+    who["expected"] = usual(who, history).mode[variable].to_numpy()
+    who = who[who["expected"].notna()]
+    read = read.loc[who["person_id"]]
     male = (who["sex"] == "male").to_numpy(dtype=float)
     wide = used.groupby(["person_id", "variable", "visit"])["value"].mean().unstack(["variable", "visit"])
-    numbers = np.column_stack([wide.reindex(who["person_id"]).to_numpy(), who["age_years"], male])
-    settled = np.isfinite(expected)
     return Seen(
-        read["value"].to_numpy()[settled, :visits],
-        numbers[settled],
-        who["age_years"].to_numpy()[settled],
-        male[settled],
-        expected[settled],
+        read["value"].to_numpy()[:, :visits],
+        np.column_stack([wide.reindex(who["person_id"]).to_numpy(), who["age_years"], male]),
+        who["age_years"].to_numpy(),
+        male,
+        who["expected"].to_numpy(),
         next(q.is_log for q in QUANTITIES if q.name == variable),
-        who["group_id"].to_numpy(dtype=str)[settled],
-        read["value", target].to_numpy()[settled],
+        who["group_id"].to_numpy(dtype=str),
+        read["value", target].to_numpy(),
     )
 
 
@@ -151,18 +157,17 @@ def _hybrid(seen: Seen, train: Int[np.ndarray, " some"]) -> Foretold:
     return tuple(back(base + correction + z * sd) for z in (0.0, -NORMAL_90, NORMAL_90))
 
 
-MODELS: dict[str, Callable[[Seen, Int[np.ndarray, " some"]], Foretold]] = {
+MODELS: dict[str, Model] = {
     "carry_forward": _carry_forward,
     "mean": _mean,
     "ridge": _ridge,
     "twin": _twin,
     "hybrid": _hybrid,
 }
-Models = dict[str, Callable[[Seen, Int[np.ndarray, " some"]], Foretold]]
 
 
 def _errors(
-    seen: Seen, models: Models, parts: Iterator[tuple[np.ndarray, np.ndarray]]
+    seen: Seen, models: Mapping[str, Model], parts: Iterator[tuple[np.ndarray, np.ndarray]]
 ) -> Iterator[tuple[Int[np.ndarray, " some"], Float[np.ndarray, "models some"], Float[np.ndarray, "models some"]]]:
     """For each split the people tested, the absolute error of each model, and whether its interval held the reading."""
     for train, test in parts:
@@ -175,7 +180,7 @@ def _errors(
         yield test, error, held
 
 
-def _all(seen: Seen, models: Models, folds: int, resamples: int, seed: int) -> dict[str, object]:
+def _all(seen: Seen, models: Mapping[str, Model], folds: int, resamples: int, seed: int) -> dict[str, object]:
     error, held = (np.empty((len(models), len(seen.value))) for _ in range(2))
     splitter = GroupKFold(folds, shuffle=True, random_state=seed)
     for test, *parts in _errors(seen, models, splitter.split(seen.numbers, groups=seen.groups)):
@@ -187,7 +192,7 @@ def _all(seen: Seen, models: Models, folds: int, resamples: int, seed: int) -> d
     return _columns("all", mae[:, 0], limits[0], held.mean(axis=1), gap[:, 0], limits[1])
 
 
-def _some(seen: Seen, models: Models, size: int, draws: int, seed: int) -> dict[str, object]:
+def _some(seen: Seen, models: Mapping[str, Model], size: int, draws: int, seed: int) -> dict[str, object]:
     splitter = GroupShuffleSplit(draws, train_size=size, random_state=seed)
     found = _errors(seen, models, splitter.split(seen.numbers, groups=seen.groups))
     means = np.array([(error.mean(axis=1), held.mean(axis=1)) for _, error, held in found])

@@ -94,7 +94,7 @@ def _draw(known: dict[str, Any], posterior: Posterior, z: Any) -> dict[str, Any]
 
 @jax.jit
 @jax.vmap
-def _summary(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
+def summarise(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
     """Mode, spread and spread before measuring, each (quantities,)."""
 
     def values(z: Any) -> Any:
@@ -117,7 +117,7 @@ def _table(
     persons: dict[str, np.ndarray],
 ) -> pd.DataFrame:
     """A row a person and quantity that a twin needs: mode, spread and what of it is the person's own."""
-    mode, sd, prior_sd = (np.asarray(v) for v in _summary(known, posterior))
+    mode, sd, prior_sd = (np.asarray(v) for v in summarise(known, posterior))
     number = sum(r.number for r in readings)
     unlikely = (number > 0) & (chi2.sf(posterior.misfit, np.maximum(number, 1)) < UNLIKELY)
     measured = {s.tells: r.number > 0 for s, r in zip(SENSORS, readings, strict=True)}

@@ -64,14 +64,16 @@ def _share(nutrient: str, kcal_per_g: float) -> Callable[[Visits], pd.Series]:
     return lambda v: kcal_per_g * v.column(name) / _positive(v.column("energy_intake_kcal_d"))
 
 
-def course(person: Mapping[str, Any], name: str, years: Any) -> Any:
-    """Usual value of a quantity so many years from today (below 0: ago), with the drift of people of that age."""
-    if name == "sbp_mmhg":
-        return person[name] + 0.5 * years
-    if name == "dbp_mmhg":
-        age = person["age_years"]
-        return person[name] - 0.0126 * ((age + years - 50.0) ** 2 - (age - 50.0) ** 2)
-    return person[name]
+def _ageing(name: str) -> Callable[[Mapping[str, Any], Any], Any]:
+    """Usual pressure so many years before today, as people of that age have it on average."""
+
+    def before(k: Mapping[str, Any], years: Any) -> Any:
+        age = k["age_years"]
+        if name == "sbp_mmhg":
+            return k[name] + 0.5 * years
+        return k[name] - 0.0126 * ((age + years - 50.0) ** 2 - (age - 50.0) ** 2)
+
+    return before
 
 
 def even_error(pdff_percent: Any, xp: Any) -> Any:
@@ -100,6 +102,6 @@ SENSORS = (
     Sensor("fat_fraction", _share("fat", 9.0), lambda k, _: k["fat_fraction"], 0.077, 0.01, days="fat_intake_g_d"),
     Sensor("pdff_percent", lambda v: even_error(_positive(v.column("pdff_percent")), np),
            lambda k, _: even_error(k["pdff_percent"], jnp), 1.0, 2.0),
-    Sensor("sbp_mmhg", lambda v: v.column("sbp_mmhg"), lambda k, years: course(k, "sbp_mmhg", years), 7.7, 3.5),
-    Sensor("dbp_mmhg", lambda v: v.column("dbp_mmhg"), lambda k, years: course(k, "dbp_mmhg", years), 6.0, 2.0),
+    Sensor("sbp_mmhg", lambda v: v.column("sbp_mmhg"), _ageing("sbp_mmhg"), 7.7, 3.5),
+    Sensor("dbp_mmhg", lambda v: v.column("dbp_mmhg"), _ageing("dbp_mmhg"), 6.0, 2.0),
 )  # fmt: skip
