@@ -201,6 +201,7 @@ class Experiments(Strict):
     missing_at_use: tuple[str, ...] = ()             # predictors that are learned with, and not measured where used
     range_shift: RangeShift | None = None
     forecasts: tuple[Forecast, ...] = ()
+    repeated_visits: PositiveInt | None = None       # earlier readings of each predictor that are tried as history
 
 
 class Report(Strict):

@@ -43,8 +43,22 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
         tables["range_shift"] = experiments.range_shift(
             matrix, builders, **common, variable=shift.variable, below=shift.below
         )
+    observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
+    if asked.repeated_visits:
+        tables["repeated_visits"] = experiments.repeated_visits(
+            matrix,
+            people,
+            observations,
+            builders,
+            **common,
+            earlier=asked.repeated_visits,
+            folds=study.models.folds,
+            repeats=study.models.repeats,
+            threshold=study.evaluation.threshold,
+            resamples=study.evaluation.bootstrap,
+            progress=True,
+        )
     if asked.forecasts:
-        observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
         settings = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap, "seed": study.seed}
         every = [f.model_dump() | settings for f in asked.forecasts]
         tables["forecast"] = pd.concat([experiments.forecast(people, observations, **each) for each in every])

@@ -7,5 +7,6 @@ from pipeline.experiments.forecast import forecast
 from pipeline.experiments.learning_curve import learning_curve
 from pipeline.experiments.missing_at_use import missing_at_use
 from pipeline.experiments.range_shift import range_shift
+from pipeline.experiments.repeated_visits import repeated_visits
 
-__all__ = ["forecast", "learning_curve", "missing_at_use", "range_shift"]
+__all__ = ["forecast", "learning_curve", "missing_at_use", "range_shift", "repeated_visits"]
