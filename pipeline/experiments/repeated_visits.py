@@ -47,16 +47,14 @@ def repeated_visits(
     ]
     groups = pd.Series(matrix.groups, matrix.frame.index)
     judged = judge(pd.concat(tables), groups, threshold=threshold, resamples=resamples, seed=seed)
+    gains = judged.differences[judged.differences["reference"] == REFERENCE]
     keys = ["model", "feature_set"]
     found = pd.MultiIndex.from_product([builders, FORMS], names=keys).to_frame(index=False)
     for metric, short in TOLD.items():
-        for table, value, name in (
-            (judged.metrics, "value", short),
-            (judged.differences, "difference", f"{short}_gain"),
-        ):
+        for table, value, name in ((judged.metrics, "value", short), (gains, "difference", f"{short}_gain")):
             rows = table.loc[table["metric"] == metric, [*keys, value, "low", "high"]]
             columns = {value: name, "low": f"{name}_low", "high": f"{name}_high"}
-            found = found.merge(rows.rename(columns=columns), on=keys, how="left")
+            found = found.merge(rows.rename(columns=columns), on=keys, how="left", validate="one_to_one")
     return found.rename(columns={"feature_set": "history"}).replace({"history": FORMS})
 
 
