@@ -140,11 +140,20 @@ def read_study(path: Path) -> Study:
     """The study in a TOML file; raises `ConfigError`."""
     study = read_toml(path, Study)
     if isinstance(study.cohort, CsvCohort):
-        located = (path.parent / study.cohort.path).resolve()
-        if not located.is_file():
-            raise ConfigError(f"{path}: [cohort] path: no file {located}")
-        study = study.model_copy(update={"cohort": study.cohort.model_copy(update={"path": located})})
+        cohort = study.cohort.model_copy(update={"path": _located(path, study.cohort.path, "[cohort] path")})
+        study = study.model_copy(update={"cohort": cohort})
+    if other := study.experiments.transport_from:
+        located = {"transport_from": _located(path, other, "[experiments] transport_from")}
+        study = study.model_copy(update={"experiments": study.experiments.model_copy(update=located)})
     return study
+
+
+def _located(study: Path, given: Path, where: str) -> Path:
+    """A file that a study names relative to itself."""
+    found = (study.parent / given).resolve()
+    if not found.is_file():
+        raise ConfigError(f"{study}: {where}: no file {found}")
+    return found
 
 
 def read_toml(path: Path, model: type[Model]) -> Model:

@@ -180,12 +180,31 @@ class RangeShift(Strict):
     below: float
 
 
+class Forecast(Strict):
+    """A later reading of one variable, foretold from the first visits at which it was read."""
+
+    variable: str
+    visits: PositiveInt = 1                          # that are used, from the first on
+    target: PositiveInt                              # number of the visit that is foretold
+    sizes: tuple[PositiveInt, ...] = (100,)          # people that models learn from, beside cross-validation of all
+    draws: int = Field(40, ge=2, le=1000)            # of people, for each size
+
+    @model_validator(mode="after")
+    def _later(self) -> Self:
+        if self.target <= self.visits:
+            raise ValueError(f"target {self.target} must come after the visits used, which are {self.visits}")
+        return self
+
+
 class Experiments(Strict):
     """What `make experiments` tries beyond the study itself; what is not named is not tried."""
 
     learning_curve: LearningCurve | None = None
     missing_at_use: tuple[str, ...] = ()             # predictors that are learned with, and not measured where used
     range_shift: RangeShift | None = None
+    forecasts: tuple[Forecast, ...] = ()
+    repeated_visits: PositiveInt | None = None       # earlier readings of each predictor that are tried as history
+    transport_from: Path | None = None               # another study (relative to this file): learned there, tried here
 
 
 class Report(Strict):

@@ -59,8 +59,6 @@ def read_matrix(
     """The people of the study's cohort, and their rows for models on the feature sets `names`."""
     import pandas as pd
 
-    from pipeline import models
-    from pipeline.cohorts import baseline
     from pipeline.schema import validate
 
     def table(name: str) -> pd.DataFrame:
@@ -68,8 +66,30 @@ def read_matrix(
         return validate(pd.read_parquet(stage.read(folder / path)), name, path)
 
     people, observations, outcomes = (table(name) for name in ("people", "observations", "outcomes"))
+    return people, _assembled(study, people, observations, outcomes, names, features)
+
+
+def built_matrix(study: Study) -> Matrix:
+    """The rows of another study's people on routine data, straight from its source."""
+    from pipeline import cohorts
+
+    built = cohorts.build(study)
+    return _assembled(study, built.people, built.observations, built.outcomes, ["routine"], None)
+
+
+def _assembled(
+    study: Study,
+    people: pd.DataFrame,
+    observations: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    names: Sequence[str],
+    features: pd.DataFrame | None,
+) -> Matrix:
+    from pipeline import models
+    from pipeline.cohorts import baseline
+
     known = study.known_variables()
-    matrix = models.assemble(
+    return models.assemble(
         people,
         outcomes,
         baseline(people, observations, known),
@@ -79,7 +99,6 @@ def read_matrix(
         names=names,
         horizon_years=study.outcome.horizon_years,
     )
-    return people, matrix
 
 
 def read_features(

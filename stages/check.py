@@ -17,10 +17,11 @@ from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
 
 
 def check_names(study: Study, file: Path) -> None:
-    """Raise `ConfigError` for a twin, model, scenario, output or evidence that the library does not have.
+    """Raise `ConfigError` for a twin, model, scenario, output, quantity or evidence that the library does not have.
 
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
+    from pipeline.fitting import QUANTITIES
     from pipeline.models import MODELS, learns_from_time
     from pipeline.strata import evidence
     from pipeline.twins import TWINS, YEARS, read_scenarios
@@ -37,6 +38,8 @@ def check_names(study: Study, file: Path) -> None:
         )
     outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")
+    foretold = [forecast.variable for forecast in study.experiments.forecasts]
+    require(foretold, [q.name for q in QUANTITIES], f"{file}: [experiments] forecasts variable")
     there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
     require(study.twins.interventions, there, f"{file}: [twins] interventions")
     read_scenarios(SCENARIOS, study.twins.interventions)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Study, require
-from pipeline.runs import RunError, Stage
-from stages import main, read_matrix
+from pipeline.config import Study, read_study, require
+from pipeline.runs import RunError, Stage, hash_file
+from pipeline.sections import Experiments
+from stages import built_matrix, main, read_matrix
 
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
     """A table for each experiment, as CSV and in the terminal."""
+    import pandas as pd
+
     from pipeline import experiments, models
 
     asked = study.experiments
-    if not (asked.learning_curve or asked.missing_at_use or asked.range_shift):
+    if asked == Experiments():
         raise RunError("the study names no experiment: add one under [experiments]")
 
-    _, matrix = read_matrix(study, folder, stage, ["routine"], None)
+    people, matrix = read_matrix(study, folder, stage, ["routine"], None)
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     common: dict[str, Any] = {"feature_set": "routine", "seed": study.seed}
@@ -40,6 +43,36 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
         tables["range_shift"] = experiments.range_shift(
             matrix, builders, **common, variable=shift.variable, below=shift.below
         )
+    if asked.transport_from:
+        other = read_study(asked.transport_from)
+        tables["transport"] = experiments.transport(
+            built_matrix(other),
+            matrix,
+            builders,
+            **common,
+            folds=study.models.folds,
+            resamples=study.evaluation.bootstrap,
+        )
+        stage.inputs[asked.transport_from.name] = hash_file(asked.transport_from)
+    observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
+    if asked.repeated_visits:
+        tables["repeated_visits"] = experiments.repeated_visits(
+            matrix,
+            people,
+            observations,
+            builders,
+            **common,
+            earlier=asked.repeated_visits,
+            folds=study.models.folds,
+            repeats=study.models.repeats,
+            threshold=study.evaluation.threshold,
+            resamples=study.evaluation.bootstrap,
+            progress=True,
+        )
+    if asked.forecasts:
+        settings = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap, "seed": study.seed}
+        every = [f.model_dump() | settings for f in asked.forecasts]
+        tables["forecast"] = pd.concat([experiments.forecast(people, observations, **each) for each in every])
     for name, found in tables.items():
         found.to_csv(stage.path(f"{name}.csv"), index=False)
         print(f"{name.replace('_', ' ')}\n{found.round(3).to_string(index=False)}")

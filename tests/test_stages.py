@@ -282,6 +282,12 @@ def test_experiments_leave_a_table_each(tmp_path, environment):
     assert {p.name for p in (place.folder / "experiments").iterdir()} >= {"missing_at_use.csv", "range_shift.csv"}
     assert "range shift" in done.stdout
 
+    visits = "forecasts = [{ variable = 'sbp_mmhg', target = 2 }]\n"
+    place.study.write_text(f"{text}\n[experiments]\n{visits}", encoding="utf-8")
+    done = place.run("experiments")
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("forecast of sbp_mmhg: 0 people (or groups) had it read at 2 visits, and 101")
+
 
 def test_without_a_finished_study_there_is_nothing_to_compare(tmp_path, environment):
     command = [sys.executable, "-m", "stages.compare", "--runs", str(tmp_path)]

@@ -17,7 +17,7 @@ from pipeline.config import require
 from pipeline.fitting.posterior import Posterior, laplace
 from pipeline.fitting.quantities import FREE, QUANTITIES, describe, possible
 from pipeline.fitting.sensors import SENSORS
-from pipeline.fitting.visits import Readings, collect, read
+from pipeline.fitting.visits import Readings, gather
 from pipeline.twins import TWINS, YEARS
 
 UNLIKELY = 1e-4        # readings that contradict each other, or everybody: a chance below this is said
@@ -51,9 +51,7 @@ def personalise(
     require(twins, YEARS, "[twins] names")
     order = [name for name in TWINS if name in twins]
     ids = people["person_id"].to_numpy(dtype=str)
-    known = {"age_years": people["age_years"].to_numpy(dtype=float), "male": (people["sex"] == "male").to_numpy(float)}
-    visits = collect(observations)
-    readings = [read(sensor, visits, ids) for sensor in SENSORS]
+    known, readings = gather(people, observations)
     posterior = jax.tree.map(np.asarray, solve(known, readings))
     spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and not _is_whole(t, q.name)]
     z = _normal_points(len(FREE) + len(spread), draws, seed)
@@ -96,7 +94,7 @@ def _draw(known: dict[str, Any], posterior: Posterior, z: Any) -> dict[str, Any]
 
 @jax.jit
 @jax.vmap
-def _summary(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
+def summarise(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
     """Mode, spread and spread before measuring, each (quantities,)."""
 
     def values(z: Any) -> Any:
@@ -119,7 +117,7 @@ def _table(
     persons: dict[str, np.ndarray],
 ) -> pd.DataFrame:
     """A row a person and quantity that a twin needs: mode, spread and what of it is the person's own."""
-    mode, sd, prior_sd = (np.asarray(v) for v in _summary(known, posterior))
+    mode, sd, prior_sd = (np.asarray(v) for v in summarise(known, posterior))
     number = sum(r.number for r in readings)
     unlikely = (number > 0) & (chi2.sf(posterior.misfit, np.maximum(number, 1)) < UNLIKELY)
     measured = {s.tells: r.number > 0 for s, r in zip(SENSORS, readings, strict=True)}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from pipeline.fitting.sensors import YEAR, Sensor, Visits
+from pipeline.fitting.sensors import SENSORS, YEAR, Sensor, Visits
 
 LATEST = 6      # visits of one sensor that are used, the latest: earlier ones say little more
 
@@ -25,6 +25,13 @@ class Readings(NamedTuple):
     def number(self) -> np.ndarray:
         """How many visits each person has."""
         return (np.abs(self.whiten).sum(axis=2) > 0).sum(axis=1)
+
+
+def gather(people: pd.DataFrame, observations: pd.DataFrame) -> tuple[dict[str, Any], list[Readings]]:
+    """Age and sex of people, and what each of `SENSORS` read of them by time zero."""
+    ids, visits = people["person_id"].to_numpy(dtype=str), collect(observations)
+    known = {"age_years": people["age_years"].to_numpy(dtype=float), "male": (people["sex"] == "male").to_numpy(float)}
+    return known, [read(sensor, visits, ids) for sensor in SENSORS]
 
 
 def collect(observations: pd.DataFrame) -> Visits:

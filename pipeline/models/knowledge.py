@@ -5,6 +5,7 @@ With few people the published function stays as it is but for its level; with ma
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from sklearn.pipeline import Pipeline
@@ -44,7 +46,9 @@ class Known(BaseEstimator, TransformerMixin):
         answers = self._answers(X)
         self.shares_ = np.array([np.nanmean(a) if np.isfinite(a).any() else 0.0 for a in answers.T])
         self.imputer_ = IterativeImputer(max_iter=10, tol=1e-3, keep_empty_features=True, random_state=0)
-        filled = self.imputer_.fit_transform(self._joined(X, answers))
+        with warnings.catch_warnings():      # several visits of a variable settle slowly, and ten rounds fill them well
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            filled = self.imputer_.fit_transform(self._joined(X, answers))
         self.centre_, spread = filled.mean(axis=0), filled.std(axis=0)
         spread[len(self.numbers) :] = HALF        # an answer that few give is not stretched
         self.spread_ = np.where(spread > 1e-9, spread, 1.0)

@@ -13,6 +13,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 STUDIES = {
     "framingham_cvd": (4215, 369), "framingham_stroke": (4402, 111), "framingham_landmark": (2854, 398),
     "framingham_hypertension": (2678, 830), "framingham_stroke5": (11474, 193),
+    "framingham_forecast": (4434, 429),
 }  # fmt: skip
 DEFECTS = {
     "casual glucose missing, examination 1": 397,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.fitting import personalise, read_draws
+from pipeline.fitting import QUANTITIES, personalise, read_draws, usual
 from pipeline.fitting.people import write_draws
 from pipeline.schema import validate
 from pipeline.twins import TWINS
@@ -65,6 +65,17 @@ def test_every_need_of_every_twin_is_drawn(fitted, cohort):
         assert set(fitted.parameters[name]) == {q.name for q in twin.parameters}
         assert all(v.shape == (DRAWS,) for v in fitted.parameters[name].values())
     assert fitted.person_id.tolist() == cohort[0]["person_id"].tolist()
+
+
+def test_usual_values_are_those_of_the_fits(fitted, cohort):
+    found = usual(*cohort)
+    assert list(found.mode.columns) == list(found.sd.columns) == [q.name for q in QUANTITIES]
+    once = fitted.table.drop_duplicates(["person_id", "parameter"])
+    for name, values in (("mode", found.mode), ("sd", found.sd)):
+        fits = once.pivot(index="person_id", columns="parameter", values=name)
+        pd.testing.assert_frame_equal(values[fits.columns], fits, check_names=False)
+    index = found.mode["weight_kg"] / (found.mode["height_cm"] / 100.0) ** 2
+    np.testing.assert_allclose(found.mode["bmi_kg_m2"], index)      # which no twin asks for
 
 
 def test_few_measurements_give_a_wide_posterior_and_never_a_failure(fitted):
