@@ -127,7 +127,7 @@ $(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit fe
 $(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train uncertainty evaluate strata,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
-$(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
+$(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(COHORT_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
 	$(PYTHON) -m stages.experiments $(CONFIG)
 
 $(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(TWIN_CODE) $(call code,pipeline/models)
