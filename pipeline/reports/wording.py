@@ -16,8 +16,17 @@ TWINS = {
     "liver_fat": "liver fat",
     "blood_pressure": "blood pressure",
 }
-MODELS = {"logistic": "Logistic regression", "boosting": "Boosted trees", "score2": "SCORE2 as a start",
-          "stroke_ensemble": "Stroke ensemble as a start"}
+MODELS = {
+    "logistic": "Logistic regression",
+    "boosting": "Boosted trees",
+    "forest": "Random forest",
+    "cox": "Cox regression",
+    "hazard": "Hazard by period",
+    "network": "Neural network",
+    "hybrid": "Twins inside a network",
+    "score2": "SCORE2 as a start",
+    "stroke_ensemble": "Stroke ensemble as a start",
+}
 FEATURE_SETS = {
     "routine": "routine data only",
     "mechanistic": "twins only",
