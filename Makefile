@@ -112,10 +112,10 @@ $(OUT)/fit/manifest.json: $(OUT)/config/fit.json $(OUT)/cohort/outputs.sha256 st
 $(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sha256 stages/features.py $(FIT_CODE) $(call code,pipeline/features configs/scenarios)
 	$(PYTHON) -m stages.features $(CONFIG)
 
-$(OUT)/train/manifest.json: $(OUT)/config/train.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/train.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models)
+$(OUT)/train/manifest.json: $(OUT)/config/train.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/train.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.train $(CONFIG)
 
-$(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(OUT)/cohort/outputs.sha256 $(OUT)/features/outputs.sha256 stages/uncertainty.py $(BASELINE_CODE) $(TWIN_CODE) $(call code,pipeline/models)
+$(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/uncertainty.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.uncertainty $(CONFIG)
 
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
@@ -130,5 +130,5 @@ $(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit fe
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(COHORT_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
 	$(PYTHON) -m stages.experiments $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(TWIN_CODE) $(call code,pipeline/models)
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

@@ -13,11 +13,9 @@ from pipeline.runs import RunError, Stage, stage
 from pipeline.schema import TableError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from jaxtyping import Float
 
-    from pipeline.models import Matrix
+    from pipeline.models import Matrix, TwinDraws
 
 RUNS = Path("data/runs")
 RAW = Path("data/raw")
@@ -103,11 +101,12 @@ def _assembled(
 
 def read_features(
     study: Study, folder: Path, stage: Stage
-) -> tuple[pd.DataFrame, Matrix, Float[np.ndarray, "people draws features"] | None]:
+) -> tuple[pd.DataFrame, Matrix, TwinDraws | None]:
     """The people of the study's cohort, their rows for all of its feature sets, and the draws of their twins."""
     import pandas as pd
 
     from pipeline import models
+    from pipeline.fitting import Unknowns, read_draws
     from pipeline.schema import validate
 
     if set(study.models.feature_sets) == {"routine"}:
@@ -116,7 +115,10 @@ def read_features(
     features = validate(pd.read_parquet(stage.read(folder / name)), "features", name)
     people, matrix = read_matrix(study, folder, stage, study.models.feature_sets, features)
     long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
-    return people, matrix, models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
+    fitted = read_draws(stage.read(folder / "fit/draws.npz"), stage.read(folder / "fit/fits.parquet"))
+    block = models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
+    rows = pd.Index(fitted.person_id).get_indexer(matrix.frame.index)
+    return people, matrix, models.TwinDraws(block, Unknowns(*(part[rows] for part in fitted.unknowns)))
 
 
 class faults_in_words:  # noqa: N801

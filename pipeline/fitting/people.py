@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +13,11 @@ import pandas as pd
 from scipy.stats import chi2, norm, qmc
 
 from pipeline.config import require
+from pipeline.fitting.population import Unknowns
 from pipeline.fitting.posterior import Posterior, laplace
-from pipeline.fitting.quantities import FREE, QUANTITIES, describe, possible
+from pipeline.fitting.quantities import FREE, QUANTITIES, TRAITS, Trait, describe, possible
 from pipeline.fitting.sensors import SENSORS
-from pipeline.fitting.visits import Readings, gather
+from pipeline.fitting.visits import Answers, Readings, ask, gather
 from pipeline.twins import TWINS, YEARS
 
 UNLIKELY = 1e-4        # readings that contradict each other, or everybody: a chance below this is said
@@ -32,6 +32,7 @@ class Fitted(NamedTuple):
     parameters: dict[str, dict[str, np.ndarray]]         # twin -> parameter -> (draws,)
     person_id: np.ndarray
     settled: np.ndarray                                  # whether the search for the mode ended
+    unknowns: Unknowns                                   # that `people` follow from, for `learn_population`
 
     def status(self) -> dict[str, np.ndarray]:
         """For each twin and person "ok", or why there is no fit."""
@@ -44,31 +45,43 @@ def personalise(
     """The posterior of every person from whatever was measured of them by time zero, and draws from it.
 
     `people` has person_id, age_years and sex, `observations` are long, with readings of any number of visits; those
-    after time zero are not looked at. Who was not measured at all gets the prior of age and sex. The same quasi-random
-    normal points serve every person, so that a person's draws depend on that person alone. Parameters of the mechanism
+    after time zero are not looked at. Who was not measured at all gets the prior of age and sex, and so does who
+    answers both yes and no. The same quasi-random normal points serve every person, so that a person's draws depend on
+    that person alone. Parameters of the mechanism
     are drawn with them. A twin that needs what no quantity covers has a status that says what, and NaN.
     """
     require(twins, YEARS, "[twins] names")
     order = [name for name in TWINS if name in twins]
     ids = people["person_id"].to_numpy(dtype=str)
     known, readings = gather(people, observations)
+    answers = [ask(trait.name, observations, ids) for trait in TRAITS]
     posterior = jax.tree.map(np.asarray, solve(known, readings))
     spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and not _is_whole(t, q.name)]
-    z = _normal_points(len(FREE) + len(spread), draws, seed)
-    drawn = _draw(known, posterior, z[:, : len(FREE)])
+    points = _normal_points(len(FREE) + len(TRAITS) + len(spread), draws, seed)
+    z, of_traits, of_twins = np.split(points, np.cumsum([len(FREE), len(TRAITS)]), axis=1)
+    unknowns = np.asarray(posterior.mean[:, None] + z @ np.swapaxes(posterior.root, 1, 2))
+    drawn = _draw(known, unknowns)
     persons = {name: np.array(np.broadcast_to(values, (len(ids), draws))) for name, values in drawn.items()}
+    for trait, answer, point in zip(TRAITS, answers, of_traits.T, strict=True):
+        has = norm.cdf(point) < _chance(trait, answer, known)[:, None]
+        persons[trait.name] = has * (persons[trait.amount] if trait.amount else 1.0)
     for name in {n for t in order for n in TWINS[t].needs} - persons.keys():
         persons[name] = np.full((len(ids), draws), np.nan)
     settled = posterior.settled
     persons |= {n: np.where(settled[:, None], v, np.nan) for n, v in persons.items() if n not in known}
     parameters = {t: {q.name: np.full(draws, q.median) for q in TWINS[t].parameters} for t in order}
     for i, (t, q) in enumerate(spread):
-        parameters[t][q.name] = q.median * np.exp(q.log_sd * z[:, len(FREE) + i])
+        parameters[t][q.name] = q.median * np.exp(q.log_sd * of_twins[:, i])
     for t in order:         # drawn whole: their single parameters are not identified
         vectors = TWINS[t].accepted
         for name in vectors[0] if vectors else ():
             parameters[t][name] = np.array([vectors[d % len(vectors)][name] for d in range(draws)])
-    return Fitted(_table(ids, known, readings, posterior, order, persons), persons, parameters, ids, settled)
+    table = _table(ids, known, readings, answers, posterior, order, persons)
+    mean, root, unknowns = (
+        np.where(settled.reshape(-1, *[1] * (part.ndim - 1)), part, np.nan)
+        for part in (posterior.mean, posterior.root, unknowns)
+    )
+    return Fitted(table, persons, parameters, ids, settled, Unknowns(mean, root, unknowns.astype(np.float32)))
 
 
 @jax.jit
@@ -82,67 +95,98 @@ def residuals(z: Any, known: dict[str, Any], readings: list[Readings]) -> Any:
     """How far one person's readings lie from what `z` says, in their own errors; 0 where there is none."""
     person = describe(z, known)
     pairs = zip(SENSORS, readings, strict=True)
-    return jnp.concatenate([r.whiten @ (r.value - sensor.predict(person, r.years)) for sensor, r in pairs])
+    errors = [
+        r.whiten @ ((r.value - sensor.predict(person, r.years)) / sensor.scale(person, r.years)) for sensor, r in pairs
+    ]
+    return jnp.concatenate(errors)
+
+
+def _chance(trait: Trait, answer: Answers, known: dict[str, np.ndarray]) -> np.ndarray:
+    """The chance of each person to have the trait: 1 or 0 if answered."""
+    return np.where(np.isnan(answer.has), np.asarray(trait.chance(known)), answer.has)
 
 
 @jax.jit
-@partial(jax.vmap, in_axes=(0, 0, None))
-def _draw(known: dict[str, Any], posterior: Posterior, z: Any) -> dict[str, Any]:
-    """Everything of each person for each of the normal points `z` (draws, unknowns)."""
-    return jax.vmap(lambda point: possible(describe(posterior.mode + posterior.root @ point, known)))(z)
+@jax.vmap
+def _draw(known: dict[str, Any], z: Any) -> dict[str, Any]:
+    """Everything of each person for each of that person's unknowns `z` (draws, unknowns)."""
+    return jax.vmap(lambda point: possible(describe(point, known)))(z)
 
 
 @jax.jit
 @jax.vmap
 def summarise(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
-    """Mode, spread and spread before measuring, each (quantities,)."""
+    """Mode, spread and spread before measuring, each (quantities,).
+
+    As a share of the mode where the quantity is told so, by slopes. Else half of what lies between one spread of each
+    unknown to either side: slopes would say that whoever hardly drinks does so for certain.
+    """
 
     def values(z: Any) -> Any:
         person = describe(z, known)
         return jnp.stack([jnp.log(person[q.name]) if q.is_log else person[q.name] for q in QUANTITIES])
 
-    slope, before = jax.jacfwd(values)(posterior.mode), jax.jacfwd(values)(jnp.zeros(len(FREE)))
+    def spread(z: Any, root: Any) -> Any:
+        slopes = jax.jacfwd(values)(z) @ root
+        sides = jax.vmap(lambda step: 0.5 * (values(z + step) - values(z - step)), 1, 1)(root)
+        return size * jnp.linalg.norm(jnp.where(is_log[:, None], slopes, sides), axis=1)
+
     is_log, found = jnp.array([q.is_log for q in QUANTITIES]), values(posterior.mode)
     size = jnp.where(is_log, jnp.exp(found), 1.0)
-    sd, prior_sd = (size * jnp.linalg.norm(s, axis=1) for s in (slope @ posterior.root, before))
-    return jnp.where(is_log, size, found), sd, prior_sd
+    none, one = jnp.zeros(len(FREE)), jnp.eye(len(FREE))
+    return jnp.where(is_log, size, found), spread(posterior.mode, posterior.root), spread(none, one)
 
 
 def _table(
     ids: np.ndarray,
     known: dict[str, np.ndarray],
     readings: list[Readings],
+    answers: list[Answers],
     posterior: Posterior,
     order: list[str],
     persons: dict[str, np.ndarray],
 ) -> pd.DataFrame:
-    """A row a person and quantity that a twin needs: mode, spread and what of it is the person's own."""
-    mode, sd, prior_sd = (np.asarray(v) for v in summarise(known, posterior))
+    """A row a person and quantity or trait that a twin needs: mode, spread and what of it is the person's own.
+
+    Of a trait the mode is the chance, or the expected amount; its spread before measuring is that of an amount of the
+    person's size, and whoever is known to have it, but not how much, is less certain than before.
+    """
+    mode, sd, prior_sd = (np.asarray(v).T for v in summarise(known, posterior))
     number = sum(r.number for r in readings)
     unlikely = (number > 0) & (chi2.sf(posterior.misfit, np.maximum(number, 1)) < UNLIKELY)
-    measured = {s.tells: r.number > 0 for s, r in zip(SENSORS, readings, strict=True)}
+    unlikely = unlikely | np.any([answer.both for answer in answers], axis=0)
+    measured = {q.name: np.zeros(len(ids), dtype=bool) for q in QUANTITIES}
+    for sensor, reading in zip(SENSORS, readings, strict=True):
+        measured[sensor.tells] = measured[sensor.tells] | (reading.number > 0)
     measured["bmi_kg_m2"] = measured["bmi_kg_m2"] | (measured["weight_kg"] & measured["height_cm"])
+    found = {q.name: (mode[i], sd[i], prior_sd[i], measured[q.name]) for i, q in enumerate(QUANTITIES)}
+    for trait, answer in zip(TRAITS, answers, strict=True):
+        size, spread, before, seen = found.get(trait.amount, (1.0, 0.0, 0.0, True))
+        after, prior = _chance(trait, answer, known), np.asarray(trait.chance(known))
+        sds = [np.sqrt(p * s**2 + p * (1.0 - p) * size**2) for p, s in ((after, spread), (prior, before))]
+        found[trait.name] = (after * size, *sds, (answer.has == 0) | ((answer.has == 1) & seen))
     rows = []
-    for i, quantity in enumerate(QUANTITIES):
-        owner = next((t for t in order if quantity.name in TWINS[t].needs), None)
+    for row in (*QUANTITIES, *TRAITS):
+        owner = next((t for t in order if row.name in TWINS[t].needs), None)
         if owner is None:
             continue
         status = _status(owner, persons, posterior.settled)
         fails = status != "ok"
-        told = np.where(sd[:, i] < TELLS * prior_sd[:, i], "estimated", "assumed")
-        shown = [np.where(fails, np.nan, v) for v in (mode[:, i], sd[:, i], prior_sd[:, i])]
+        *numbers, is_measured = found[row.name]
+        shown = [np.where(fails, np.nan, v) for v in numbers]
+        told = np.where(np.abs(numbers[1] / numbers[2] - 1.0) > 1.0 - TELLS, "estimated", "assumed")
         rows.append(
             pd.DataFrame(
                 {
                     "person_id": ids,
                     "twin": owner,
-                    "parameter": quantity.name,
-                    "unit": quantity.unit,
+                    "parameter": row.name,
+                    "unit": row.unit,
                     "mode": shown[0],
                     "sd": shown[1],
                     "prior_sd": shown[2],
                     "contraction": 1.0 - (shown[1] / shown[2]) ** 2,
-                    "basis": np.where(fails, "none", np.where(measured[quantity.name], "measured", told)),
+                    "basis": np.where(fails, "none", np.where(is_measured, "measured", told)),
                     "unlikely": unlikely,
                     "status": status,
                 }
@@ -176,6 +220,7 @@ def write_draws(fitted: Fitted, path: Path) -> None:
     """Keep the draws of people and parameters in one file."""
     arrays = {f"person/{name}": values for name, values in fitted.people.items()}
     arrays |= {f"{twin}/{q}": v for twin, values in fitted.parameters.items() for q, v in values.items()}
+    arrays |= {f"unknowns/{name}": values for name, values in fitted.unknowns._asdict().items()}
     np.savez_compressed(path, allow_pickle=False, person_id=fitted.person_id, settled=fitted.settled, **arrays)
 
 
@@ -188,6 +233,7 @@ def read_draws(draws: Path, fits: Path) -> Fitted:
             owner, _, name = key.partition("/")
             if owner == "person":
                 people[name] = stored[key]
-            elif name:
+            elif owner != "unknowns" and name:
                 parameters.setdefault(owner, {})[name] = stored[key]
-        return Fitted(pd.read_parquet(fits), people, parameters, stored["person_id"], stored["settled"])
+        unknowns = Unknowns(*(stored[f"unknowns/{name}"] for name in Unknowns._fields))
+        return Fitted(pd.read_parquet(fits), people, parameters, stored["person_id"], stored["settled"], unknowns)

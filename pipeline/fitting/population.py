@@ -24,7 +24,7 @@ TOLD = 1e-6            # precision by readings, over that of the prior, below wh
 class Unknowns(NamedTuple):
     """Standard normal unknowns of each person after measuring; NaN where there is no fit."""
 
-    mode: Float[np.ndarray, "people unknowns"]
+    mode: Float[np.ndarray, "people unknowns"]               # middle of the normal approximation
     root: Float[np.ndarray, "people unknowns unknowns"]      # lower Cholesky factor of the covariance
     z: Float[np.ndarray, "people draws unknowns"]
 

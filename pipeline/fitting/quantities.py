@@ -2,6 +2,10 @@
 
 Priors are those of adults by age and sex; a quantity may depend on those before it, so that a measured body mass index
 tells about liver fat, and systolic pressure about diastolic. "assumed" marks what no study was found for.
+
+What a person has or has not, such as diabetes, is a `Trait`. It is 1 or 0 once answered. Without an answer each draw
+has it or not, by its chance at that age and sex: risk is not linear in a diagnosis, so that half a diabetes would give
+the risk of nobody, and the spread between draws is what is not known.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ Known = Mapping[str, Any]
 BMI_RANGE = (18.0, 45.0)       # beyond it the guess of liver fat stays at its end
 MOST = 0.95                    # of energy from carbohydrate and fat together; protein is never less than the rest
 PRESSURES_TOGETHER = 0.55      # correlation of the two pressures in people of one age
+# Share of what is drunk that people recall. Surveys cover 30 to 60 % of what is sold (Esser MB et al., J Stud Alcohol
+# Drugs 2022;83:134-144, doi 10.15288/jsad.2022.83.134); half is assumed, alike in everybody.
+ALCOHOL_RECALLED = 0.5
 
 
 class Quantity(NamedTuple):
@@ -28,6 +35,16 @@ class Quantity(NamedTuple):
     value: Callable[[Any, Known], Any]
     source: str
     is_log: bool = False         # whether its spread is told as a share of its value
+
+
+class Trait(NamedTuple):
+    """Something that a person has or has not, apart from the unknowns above. `chance(known)`: from age and sex."""
+
+    name: str
+    unit: str
+    chance: Callable[[Known], Any]
+    source: str
+    amount: str = ""             # the quantity that it is in whoever has it; else it is 1
 
 
 def _height(z: Any, k: Known) -> Any:
@@ -66,6 +83,26 @@ def _systolic(z: Any, k: Known) -> Any:
     return 102.0 + 0.5 * k["age_years"] + PEOPLE_SD["sbp_mmhg"] * z
 
 
+def _alcohol(z: Any, k: Known) -> Any:
+    """Fourth power of a number that is nearly normal but stays above 0: a quarter of women hardly ever drink.
+
+    On that scale what is recalled of a day says as much of those who drink much as of those who drink little.
+    """
+    x = (k["age_years"] - 50.0) / 10.0
+    number = 0.66 + 0.58 * k["male"] - 0.090 * x - 0.027 * x**2 + 0.87 * z
+    return jax.nn.softplus(number) ** 4 / ALCOHOL_RECALLED
+
+
+def _logistic(start: float, man: float, decade: float, bend: float) -> Callable[[Known], Any]:
+    """Chance at 50 in women, in men, by ten years of age and their square, as logarithms of odds."""
+
+    def chance(k: Known) -> Any:
+        x = (k["age_years"] - 50.0) / 10.0
+        return jax.nn.sigmoid(start + man * k["male"] + decade * x + bend * x**2)
+
+    return chance
+
+
 PEOPLE_SD = {"sbp_mmhg": 16.0, "dbp_mmhg": 9.5}      # between people of one age, without visit to visit spread
 NHANES = "adults of NHANES 2017-2018, by age and sex"
 QUANTITIES = (
@@ -85,8 +122,21 @@ QUANTITIES = (
              is_log=True),
     Quantity("sbp_mmhg", "mmHg", 60.0, 260.0, _systolic, "adults of NHANES 2017-2018"),
     Quantity("dbp_mmhg", "mmHg", 30.0, 160.0, _diastolic, "adults of NHANES 2017-2018"),
+    Quantity("alcohol_g_d", "g/d", 0.0, 300.0, _alcohol,
+             "likeliest for two recall days of 4,742 adults, NHANES 2017-2018, over the share that is recalled"),
+    Quantity("cigarettes_if_smoker", "/d", 0.1, 100.0,
+             lambda z, k: 7.6 * jnp.exp(0.10 * k["male"] + 0.89 * z), "944 smokers of NHANES 2017-2018", is_log=True),
 )  # fmt: skip
 FREE = tuple(q for q in QUANTITIES if q.name != "weight_kg")       # weight follows from height and body mass index
+
+TRAITS = (
+    Trait("cigarettes_per_day", "/d", _logistic(-1.47, 0.52, -0.16, -0.107), "5,265 adults of NHANES 2017-2018",
+          amount="cigarettes_if_smoker"),
+    Trait("atrial_fibrillation", "1", _logistic(-5.07, 0.18, 1.44, -0.159),
+          "0.14 % at 40 (assumed: centre of those below 49), 4 % at 65, 13 % at 85, in men 1.2 times as many: Zoni-"
+          "Berisso M et al., Clin Epidemiol 2014;6:213-220, doi 10.2147/CLEP.S47385"),
+    Trait("diabetes", "1", _logistic(-1.88, 0.16, 0.77, -0.158), "told by a doctor: 5,265 adults of NHANES 2017-2018"),
+)  # fmt: skip
 
 
 def describe(z: Any, known: Known) -> dict[str, Any]:

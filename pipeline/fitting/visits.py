@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from pipeline.fitting.sensors import SENSORS, YEAR, Sensor, Visits
+from pipeline.fitting.sensors import QUESTIONS, SENSORS, YEAR, Sensor, Visits
 
 LATEST = 6      # visits of one sensor that are used, the latest: earlier ones say little more
 
@@ -32,6 +32,29 @@ def gather(people: pd.DataFrame, observations: pd.DataFrame) -> tuple[dict[str, 
     ids, visits = people["person_id"].to_numpy(dtype=str), collect(observations)
     known = {"age_years": people["age_years"].to_numpy(dtype=float), "male": (people["sex"] == "male").to_numpy(float)}
     return known, [read(sensor, visits, ids) for sensor in SENSORS]
+
+
+class Answers(NamedTuple):
+    """Whether each person has a trait, by the latest visit at which it was asked for."""
+
+    has: Float[np.ndarray, " people"]       # 1 or 0; NaN where nothing was answered, or both
+    both: Float[np.ndarray, " people"]      # whether the visit says that the person has it and has not
+
+
+def ask(trait: str, observations: pd.DataFrame, people: Sequence[str]) -> Answers:
+    """What was answered about one trait, none of it after time zero."""
+    found = []
+    for question in (q for q in QUESTIONS if q.tells == trait):
+        rows = observations[(observations["variable"] == question.variable) & (observations["time_d"] <= 0)]
+        if question.answers is None:
+            has = (rows["value"] > 0).astype(float).where(rows["value"].notna())
+        else:
+            has = rows["text"].map(question.answers).astype(float)
+        found.append(rows[["person_id", "time_d"]].assign(has=has))
+    visits = pd.concat(found).dropna().groupby(["person_id", "time_d"], sort=True)["has"].agg(["min", "max"])
+    latest = visits.groupby("person_id").last().reindex(people)
+    both = (latest["min"] < latest["max"]).to_numpy()
+    return Answers(np.where(both, np.nan, latest["min"].to_numpy(float)), both)
 
 
 def collect(observations: pd.DataFrame) -> Visits:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.features import define, simulate_people
-from pipeline.fitting import Fitted, personalise
+from pipeline.fitting import Fitted, Unknowns, personalise
 from pipeline.solving import Status
 from pipeline.twins import NO_CHANGE, Scenario, build_twins, read_scenarios
 from tests.fitting.people import readings, someone
@@ -52,6 +52,7 @@ def take(fitted, rows):
         fitted.parameters,
         fitted.person_id[rows],
         fitted.settled[rows],
+        Unknowns(*(part[rows] for part in fitted.unknowns)),
     )
 
 

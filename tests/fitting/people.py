@@ -13,13 +13,14 @@ def someone(number=1, male=True, age_years=50.0):
 
 
 def readings(*rows):
-    """Observations from (person, variable, value) or (person, variable, value, day)."""
+    """Observations from (person, variable, value or answer) or (person, variable, value or answer, day)."""
     full = [(*row, 0.0)[:4] for row in rows]
     return pd.DataFrame(
         {
             "person_id": pd.array([r[0] for r in full], dtype="str"),
             "time_d": np.array([r[3] for r in full], dtype=float),
             "variable": pd.array([r[1] for r in full], dtype="str"),
-            "value": np.array([r[2] for r in full], dtype=float),
+            "value": np.array([np.nan if isinstance(r[2], str) else r[2] for r in full], dtype=float),
+            "text": pd.array([r[2] if isinstance(r[2], str) else None for r in full], dtype="str"),
         }
     )
