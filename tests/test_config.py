@@ -426,7 +426,7 @@ def test_a_folder_in_the_place_of_a_study_is_told(tmp_path):
     [
         ("draws = 4", 'interventions = ["fasting"]', ["[twins] interventions", "fasting", "low_carbohydrate"]),
         ("draws = 4", 'names = ["lung"]', ["[twins] names", "lung", "liver_fat"]),
-        ("folds = 4", 'names = ["forest", "logistic"]', ["[models] names", "forest", "boosting"]),
+        ("folds = 4", 'names = ["oracle", "logistic"]', ["[models] names", "oracle", "boosting"]),
         ("[0.2, 0.5]", '[0.5]\noutputs = ["pulse"]', ["[report] outputs", "pulse", "sbp_mmhg"]),
     ],
 )

@@ -2,6 +2,9 @@
 
 A builder takes a seed, the number columns, the levels of each category column and how many rows each person
 has, and gives an unfitted pipeline, with the classifier as its step `risk`, that takes a frame of those columns.
+
+A classifier may say of itself `learns_from_time = True`: its `fit` then takes `follow`, when and how the follow-up of
+each row ended, of everybody, also those who were lost. With `fewest_events` it is not fitted to fewer.
 """
 
 from functools import partial
