@@ -16,7 +16,7 @@ import pytest
 
 from tests.repository import ROOT, git_files
 
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "report", "track")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "strata", "report", "track")
 # What every stage uses; a change reruns the cohort, and the rest if its outputs or settings change.
 SHARED = {
     "pipeline/__init__.py", "pipeline/config.py", "pipeline/config_faults.py", "pipeline/sections.py",
@@ -244,12 +244,13 @@ def test_a_second_run_does_nothing_and_says_so(done):
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("pipeline/variables.csv", ["cohort", "fit", "train", "report"]),
+        ("pipeline/variables.csv", ["cohort", "fit", "train", "strata", "report"]),
         ("pipeline/cohorts/csv_text.py", ["cohort"]),
-        ("pipeline/twins/blood_pressure.py", ["fit", "features", "train", "track"]),
-        ("pipeline/solving/grid.py", ["fit", "features", "train", "track"]),
+        ("pipeline/twins/blood_pressure.py", ["fit", "features", "train", "strata", "track"]),
+        ("pipeline/solving/grid.py", ["fit", "features", "train", "strata", "track"]),
         ("configs/scenarios/low_carbohydrate.toml", ["features"]),
-        ("pipeline/evaluation/curves.py", ["evaluate"]),
+        ("pipeline/evaluation/curves.py", ["evaluate", "strata"]),
+        ("pipeline/strata/evidence.csv", ["strata"]),
         ("pipeline/reports/wording.py", ["report"]),
         ("stages/report.py", ["report"]),
         ("pipeline/tracking.py", ["track"]),
@@ -317,8 +318,8 @@ def test_two_jobs_and_a_kill_in_the_middle_give_what_an_undisturbed_run_gives(do
         assert process.wait() == -signal.SIGKILL
     assert draft.exists(), "it was killed in the middle"
     assert not done.output("parallel", "features").exists()
-    assert done.run("parallel", "-j2") == ["features", "train", "evaluate", "report", "track"]
-    for stage in ("cohort", "fit", "features", "train", "evaluate"):
+    assert sorted(done.run("parallel", "-j2")) == sorted(STAGES[2:])
+    for stage in ("cohort", "fit", "features", "train", "evaluate", "strata"):
         assert done.output("parallel", stage).read_text() == done.output("tiny", stage).read_text(), stage
     assert done.run("parallel", "-j2") == []
 
