@@ -99,6 +99,7 @@ def find_endotypes(
         return none._replace(reason="one continuous cloud: no valley separates people")
     chances = groups.place(relative.points)
     label = chances.argmax(axis=1)
+    label = np.argsort(np.argsort(-np.bincount(label), kind="stable"))[label]      # the largest first, by people
     scores = []
     for again, counts in enumerate(resample(people["group_id"].to_numpy()[some], draws=resamples, seed=seed)):
         which = np.flatnonzero(counts)         # each once: the same person twice would look like a peak
