@@ -348,6 +348,14 @@ def test_checking_a_good_study_writes_settings_once(tmp_path):
     assert changed == {"evaluate", "experiments", "report"}
 
 
+def test_an_outcome_that_no_trial_is_known_for_is_told(tmp_path):
+    text = STUDY.replace("[outcome]\n", '[outcome]\nevidence = "stroke"\n')
+    assert check(write(tmp_path, text), tmp_path / "runs").returncode == 0
+    done = check(write(tmp_path, text.replace('"stroke"', '"strokes"')), tmp_path / "runs")
+    assert done.returncode == 2
+    assert "[outcome] evidence: no strokes; there are cardiovascular_event, death, diabetes, stroke" in done.stderr
+
+
 def test_a_changed_csv_file_changes_the_settings_of_the_cohort_alone(tmp_path):
     path, runs = write(tmp_path), tmp_path / "runs"
     assert check(path, runs).returncode == 0

@@ -75,8 +75,9 @@ def find_benefit(
     sum over mediators of `effects` of change times effect; each sample has one draw of the trial effects, the same for
     all people. The number needed to treat (NNT) is 1 / ARR, infinite where the ARR may be 0: then it is at least
     `nnt_low`. A scenario is a person's best if it reduces risk more than every other, and no change, with a chance of
-    at least `SURE`, and the interval of its ARR lies above 0. Scenarios without any mediator of `effects` are left out.
-    Who has a risk or a change that is not known has NaN, and no best.
+    at least `SURE`, and the interval of its ARR lies above 0. The chance is never 1: it is what so many draws of a
+    person can tell, by Laplace's rule of succession. Scenarios without any mediator of `effects` are left out. Who has
+    a risk or a change that is not known has NaN, and no best.
     """
     slopes = _trial_effects(effects, risk.shape[1], seed)
     reductions, cut, beyond = {}, {}, {}
@@ -94,7 +95,7 @@ def find_benefit(
         left = 1.0 - risk
         reductions[scenario] = left ** np.exp(log_ratio) - left
         cut[scenario], beyond[scenario] = far.mean(axis=1), int(outside.sum())
-    choice, chance = _choose(reductions, len(risk))
+    choice, chance = _choose(reductions, len(risk), len(np.unique(draw)))
     figures = {
         name: pd.DataFrame({**_summary(values), "probability": chance[name], "cut": cut[name]})
         for name, values in reductions.items()
@@ -117,13 +118,14 @@ def _trial_effects(effects: Mapping[str, Effect], samples: int, seed: int) -> di
     return {name: effect.log_per_unit + effect.log_error * z for (name, effect), z in pairs}
 
 
-def _choose(reductions: Mapping[str, Samples], people: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _choose(reductions: Mapping[str, Samples], people: int, draws: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The best scenario of each person, or why there is none, and the chance of each of being it."""
     choice, chance = np.full(people, UNCLEAR if reductions else NO_EVIDENCE, dtype=object), {}
     for name, values in reductions.items():
         others = [np.zeros_like(values), *(other for key, other in reductions.items() if key != name)]
         known = np.isfinite(values).all(axis=1)
-        chance[name] = np.where(known, np.mean(values > np.max(others, axis=0), axis=1), np.nan)
+        share = np.mean(values > np.max(others, axis=0), axis=1)
+        chance[name] = np.where(known, (share * draws + 1.0) / (draws + 2.0), np.nan)
         low = np.quantile(values, INTERVAL[0], axis=1)
         choice[(chance[name] >= SURE) & (low > 0)] = name
         choice[~known] = UNKNOWN

@@ -14,7 +14,7 @@ from pipeline.strata.profile import Relative, informative, relative_to_risk
 from pipeline.strata.words import name_groups
 
 FEWEST = 50            # people among whom groups are sought
-STARTS = 5             # of the search for each mixture; one when people are drawn again
+STARTS = 3             # of the search for each mixture
 STABLE = 0.8           # median adjusted Rand index of resamples below which groups must not be used
 INTERVAL = (0.025, 0.975)
 NORMAL_95 = 1.959964
@@ -70,10 +70,11 @@ def find_endotypes(
 
     `profile` holds spreads from usual and `sd` their posterior spread; only what measuring taught is used
     (`profile.informative`), relative to risk (`profile.relative_to_risk`). The number of groups is that of a Gaussian
-    mixture chosen by the criterion of Bayes, parts without a valley between them joined (`mixtures`). All of it is
-    repeated on people drawn again (whole groups of `people.group_id`), and the groups of those drawn are compared with
-    those of everybody: adjusted Rand index, Hubert L, Arabie P, J Classif 1985;2:193-218, doi 10.1007/BF01908075. Twin
-    `responses` follow from the profile, age and size: they describe the groups, but do not make them.
+    mixture chosen by the Bayesian information criterion, parts without a valley between them joined (`mixtures`). All
+    of it is repeated on people drawn again (whole groups of `people.group_id`), and the groups of those drawn are
+    compared with those of everybody: adjusted Rand index, Hubert L, Arabie P, J Classif 1985;2:193-218, doi
+    10.1007/BF01908075. Twin `responses` follow from profile, age and size: they describe the groups, but do not make
+    them.
     """
     found = informative(profile, sd)
     some = np.flatnonzero(found.placed & risk.notna().to_numpy())
@@ -86,11 +87,11 @@ def find_endotypes(
     values, chance = found.profile.to_numpy(dtype=float)[some], risk.to_numpy(dtype=float)[some]
     known = np.column_stack([people["age_years"], people["sex"] == "male"]).astype(float)[some]
 
-    def seek(which: Int[np.ndarray, " chosen"], seed: int, starts: int) -> tuple[Relative, Groups | None]:
+    def seek(which: Int[np.ndarray, " chosen"], seed: int) -> tuple[Relative, Groups | None]:
         relative = relative_to_risk(values[which], chance[which], known[which])
-        return relative, find_groups(relative.points, seed, starts) if relative.points.shape[1] else None
+        return relative, find_groups(relative.points, seed, STARTS) if relative.points.shape[1] else None
 
-    relative, groups = seek(np.arange(len(some)), seed, STARTS)
+    relative, groups = seek(np.arange(len(some)), seed)
     if groups is None:
         return none._replace(reason="people differ in nothing but how high their risk is")
     none = none._replace(gaussians=len(groups.group), number=groups.number)
@@ -98,10 +99,11 @@ def find_endotypes(
         return none._replace(reason="one continuous cloud: no valley separates people")
     chances = groups.place(relative.points)
     label = chances.argmax(axis=1)
+    label = np.argsort(np.argsort(-np.bincount(label), kind="stable"))[label]      # the largest first, by people
     scores = []
     for again, counts in enumerate(resample(people["group_id"].to_numpy()[some], draws=resamples, seed=seed)):
         which = np.flatnonzero(counts)         # each once: the same person twice would look like a peak
-        other, fitted = seek(which, seed + 1 + again, 1)
+        other, fitted = seek(which, seed + 1 + again)
         new = fitted.place(other.points).argmax(axis=1) if fitted else np.zeros(len(which))
         scores.append(_agreement(label[which], new))
     middle, low, high = (float(q) for q in np.quantile(scores, (0.5, *INTERVAL)))

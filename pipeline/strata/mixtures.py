@@ -1,11 +1,11 @@
 """How many groups a cloud of points has: Gaussian mixtures, and which of their parts a valley separates.
 
-The criterion of Bayes finds several Gaussians in any cloud that is skewed or has long tails. Parts between which the
-density does not fall to `VALLEY` of the lower peak are therefore one group (Hennig C, Adv Data Anal Classif
+The Bayesian information criterion finds several Gaussians in any cloud that is skewed or has long tails. Parts between
+which the density does not fall to `VALLEY` of the lower peak are therefore one group (Hennig C, Adv Data Anal Classif
 2010;4:3-34, doi 10.1007/s11634-010-0058-3). Peaks and valleys of two Gaussians lie on one line (Ray S, Lindsay BG, Ann
-Stat 2005;33:2042-2065, doi 10.1214/009053605000000417), along which the density of the whole mixture is read. A null of
-simulated points would not do: one Gaussian is rejected by every skewed cloud, and points with the margins of the data
-keep the very peaks that they should lack.
+Stat 2005;33:2042-2065, doi 10.1214/009053605000000417), along which the density of the whole mixture is read. A null
+of simulated points would not do: one Gaussian is rejected by every skewed cloud, and points with the margins of the
+data keep the very peaks that they should lack.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-MOST = 6               # Gaussians that are tried
+MOST = 6               # Gaussians that are tried; each has a shape of its own
 VALLEY = 0.5           # density between groups over that of the lower peak; two equal normal groups 3.5 sd apart
 LEAST_VARIANCE = 1e-3  # added to that of each Gaussian; points have variance 1
+SMALLEST = 0.05        # share of people; what is fewer is joined to the group beyond the shallowest valley
 READ = 65              # places on a line at which the density is read
 
 
@@ -27,7 +28,6 @@ class Groups(NamedTuple):
 
     mixture: Any                              # sklearn's GaussianMixture
     group: Int[np.ndarray, " components"]     # 0 is the largest
-    bic: Float[np.ndarray, " tried"]          # for 1 to `MOST` Gaussians
 
     @property
     def number(self) -> int:
@@ -40,17 +40,16 @@ class Groups(NamedTuple):
 
 
 def find_groups(points: Float[np.ndarray, "people axes"], seed: int, starts: int) -> Groups:
-    """The mixture that the criterion of Bayes prefers, its parts put together where no valley separates them."""
+    """The mixture that the Bayesian information criterion prefers, parts without a valley between them joined."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     settings = {"n_init": starts, "reg_covar": LEAST_VARIANCE, "random_state": seed}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)      # a slow search is judged by its likelihood too
-        tried = [GaussianMixture(n, **settings).fit(points) for n in range(1, MOST + 1)]
-    bic = np.array([mixture.bic(points) for mixture in tried])
-    best = tried[int(bic.argmin())]
-    return Groups(best, _joined(best), bic)
+        tried = [GaussianMixture(number, **settings).fit(points) for number in range(1, MOST + 1)]
+    best = min(tried, key=lambda mixture: mixture.bic(points))
+    return Groups(best, _joined(best))
 
 
 def _joined(mixture: Any) -> Int[np.ndarray, " components"]:
@@ -58,12 +57,15 @@ def _joined(mixture: Any) -> Int[np.ndarray, " components"]:
     from scipy.sparse.csgraph import connected_components
 
     count = len(mixture.weights_)
-    together = np.eye(count, dtype=bool)
+    between = np.eye(count)
     for i in range(count):
         for j in range(i):
-            together[i, j] = _valley(mixture, i, j) > VALLEY
-    _, group = connected_components(together, directed=False)
-    share = np.bincount(group, weights=mixture.weights_)
+            between[i, j] = between[j, i] = _valley(mixture, i, j)
+    _, group = connected_components(between > VALLEY, directed=False)
+    while (share := np.bincount(group, weights=mixture.weights_)).min() < SMALLEST:
+        few = group == share.argmin()
+        nearest = np.where(few, -1.0, between[few].max(axis=0)).argmax()
+        group = np.unique(np.where(few, group[nearest], group), return_inverse=True)[1]
     return np.argsort(np.argsort(-share, kind="stable"))[group]
 
 
