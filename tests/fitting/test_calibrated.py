@@ -75,7 +75,11 @@ def test_a_posterior_too_narrow_by_a_fifth_would_be_found(fitted):
 
 
 def test_misfit_is_chi_square_in_the_number_of_readings(fitted):
-    _, _, readings, posterior = fitted
+    """But for a recalled day of alcohol: without a drink, it lies less far from what was likely."""
+    known, _, readings, _ = fitted
+    pairs = zip(SENSORS, readings, strict=True)
+    readings = [r._replace(whiten=0.0 * r.whiten) if s.days == "alcohol_intake_g_d" else r for s, r in pairs]
+    posterior = jax.tree.map(np.asarray, solve(known, readings))
     number = sum(r.number for r in readings)
     assert np.mean(posterior.misfit) == pytest.approx(np.mean(number), rel=0.02)
 
