@@ -121,7 +121,8 @@ def _summary(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any
     """Mode, spread and spread before measuring, each (quantities,).
 
     Spreads follow from slopes, for what is told so as a share of the mode. Of a bent quantity it is half of what lies
-    between one spread of its unknown to either side: a slope would say that whoever hardly drinks does so for certain.
+    between one spread of its unknown to either side of the mode, before measuring too: a slope would say that whoever
+    hardly drinks does so for certain, and spreads grow with what is drunk.
     """
 
     def values(z: Any) -> Any:
@@ -132,11 +133,12 @@ def _summary(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any
     roots = jnp.stack([posterior.root, jnp.eye(len(FREE))])
     step = jnp.linalg.norm(roots, axis=2)
     slopes = jax.vmap(jax.jacfwd(values))(middle)
-    found, above, below = jax.vmap(jax.vmap(values))(jnp.stack([middle, middle + step, middle - step]))
+    above, below = (jax.vmap(values)(posterior.mode + side) for side in (step, -step))
+    found = values(posterior.mode)
     is_log, is_bent = (jnp.array([getattr(q, name) for q in QUANTITIES]) for name in ("is_log", "is_bent"))
-    size = jnp.where(is_log, jnp.exp(found[0]), 1.0)
+    size = jnp.where(is_log, jnp.exp(found), 1.0)
     spread = size * jnp.where(is_bent, 0.5 * (above - below), jnp.linalg.norm(slopes @ roots, axis=2))
-    return jnp.where(is_log, size, found[0]), spread[0], spread[1]
+    return jnp.where(is_log, size, found), spread[0], spread[1]
 
 
 def _table(

@@ -42,7 +42,9 @@ def test_a_dry_day_says_little_and_a_second_and_a_drink_more():
     assert wet["mode"] > none["mode"]
     assert none["basis"] == "assumed"
     assert dry["basis"] == two["basis"] == wet["basis"] == "measured"
-    assert two["sd"] < dry["sd"] < none["sd"]
+    assert none["contraction"] == pytest.approx(0.0)
+    assert 0.0 < dry["contraction"] < two["contraction"] < 1.0
+    assert 0.0 < wet["contraction"] < 1.0
 
 
 def test_the_chance_of_a_dry_day_is_all_that_it_tells():
