@@ -56,7 +56,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     flags = {words: int((share > 0.5).sum()) for words, share in simulated.flags.items()}
     count = people * draws * len(scenarios)
     stage.note(simulated=count, status=status, flags=flags, solved_again=simulated.resolved)
-    print(f"features: {count} simulations of {people} people; {simulated.resolved} people solved again by Diffrax")
+    print(f"features: {count} simulations of {people} people; {simulated.resolved} people solved again more finely")
 
 
 if __name__ == "__main__":

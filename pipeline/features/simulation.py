@@ -17,9 +17,21 @@ from pipeline.fitting import Fitted
 from pipeline.solving import Grid, Status, make_grid, run_batches
 from pipeline.twins import Scenario, System, Twin, simulate
 
+Method = Literal["batch", "reference"]
 YEAR = 365.25
 STEPS: Mapping[str, Any] = {"max_step": 62.0}                                          # days
-FINER_STEPS: Mapping[str, Any] = {"max_step": 16.0, "growth": 1.15, "first_step": 0.02}
+FINER_STEPS: Mapping[str, Any] = {"max_step": 8.0, "growth": 1.15, "first_step": 0.02}
+FEW = 64                                     # draws that the reference solver takes at once: all wait for the slowest
+
+
+class Outcome(NamedTuple):
+    """One draw of one person under every scenario; arrays have the draws of all people in front."""
+
+    row: Any                                 # features
+    courses: Any                             # outputs, scenarios, times
+    status: dict[str, Any]                   # twin -> the worst of the scenarios
+    flags: dict[str, Any]                    # warning -> whether any scenario raises it
+    error: Any                               # largest estimate
 
 
 class Simulated(NamedTuple):
@@ -45,7 +57,7 @@ def simulate_people(
 ) -> Simulated:
     """Simulate `years` years of every scenario for all people and draws.
 
-    `chunk` is the number of simulations in one compiled call. Whoever's error estimate exceeds `max_error`, or
+    `chunk` is the number of simulations in one compiled call. A draw whose error estimate exceeds `max_error`, or
     whose batch solution is not finite, is solved again with finer steps, and then by Diffrax; what still fails is NaN
     with its status.
     All scenarios are cut where any of them switches, and must start at day 0.
@@ -62,57 +74,55 @@ def simulate_people(
     inputs = _stack([s.at(switches).arrays() for s in scenarios.values()])
     order = {name: i for i, name in enumerate(scenarios)}
 
-    def one_person(person: Any, method: Literal["batch", "reference"], grid: Grid) -> Any:
-        def one(draw: Any, parameters: Any, u: Any) -> Any:
-            return simulate(system, draw, parameters, u, switches, grid, method=method)
+    def one_draw(unit: tuple[Any, Any], method: Method, grid: Grid) -> Outcome:
+        person, parameters = unit
 
-        over_scenarios = jax.vmap(one, in_axes=(None, None, 0))
-        result = jax.vmap(over_scenarios, in_axes=(0, 0, None))(person, fitted.parameters, inputs)
-        row = jnp.stack([_read(f, person, result.values, order) for f in features], axis=-1)
-        courses = jnp.stack([result.values[name] for name in outputs])       # outputs, draws, scenarios, times
-        low, high = jnp.quantile(courses, jnp.array([0.025, 0.975]), axis=1)
-        bands = jnp.stack([courses.mean(axis=1), low, high])
-        status = {name: s.max() for name, s in result.status.items()}
-        flags = {name: f.any(axis=1).mean() for name, f in result.flags.items()}
-        return row, bands, status, flags, jnp.max(result.error)
+        def one(u: Any) -> Any:
+            return simulate(system, person, parameters, u, switches, grid, method=method)
 
-    draws = fitted.people["male"].shape[1]
-    batch = max(1, chunk // (draws * len(scenarios)))
-    found = run_batches(
-        lambda x: one_person(x, "batch", grid), fitted.people, chunk=batch, label="simulating people", progress=progress
-    )
-    resolved = 0
-    again_by: tuple[tuple[Literal["batch", "reference"], Grid, int], ...] = (
-        ("batch", finer, batch),
-        ("reference", grid, 4),
-    )
-    for method, steps, at_once in again_by:
+        result = jax.vmap(one)(inputs)
+        return Outcome(
+            jnp.stack([_read(f, person, result.values, order) for f in features]),
+            jnp.stack([result.values[name] for name in outputs]),
+            {name: s.max() for name, s in result.status.items()},
+            {name: f.any() for name, f in result.flags.items()},
+            jnp.max(result.error),
+        )
+
+    people, draws = fitted.people["male"].shape
+    units = jax.tree.map(np.ravel, fitted.people), jax.tree.map(lambda v: np.tile(v, people), fitted.parameters)
+    batch = max(1, chunk // len(scenarios))
+
+    def solve(which: Any, method: Method, steps: Grid, at_once: int, label: str) -> Outcome:
+        some = jax.tree.map(lambda v: v[which], units)
+        call = partial(one_draw, method=method, grid=steps)
+        return run_batches(call, some, chunk=at_once, label=label, unit="draw", progress=progress)
+
+    found = solve(slice(None), "batch", grid, batch, "simulating people")
+    hard: set[int] = set()
+    better_ways: tuple[tuple[Method, Grid, int], ...] = (("batch", finer, batch), ("reference", grid, FEW))
+    for method, steps, at_once in better_ways:
         again = _failed(found, system, max_error)
         if again.size:
-            resolved = resolved or int(again.size)
-            some = {name: values[again] for name, values in fitted.people.items()}
-            new = run_batches(
-                partial(one_person, method=method, grid=steps),
-                some,
-                chunk=min(at_once, again.size),
-                label="solving the hard ones again",
-                progress=progress,
-            )
+            hard |= set((again // draws).tolist())
+            new = solve(again, method, steps, at_once, "solving the hard ones again")
             for old, better in zip(jax.tree.leaves(found), jax.tree.leaves(new), strict=True):
                 old[again] = better
-    row, bands, status, flags, _ = found
-    words = {name: np.array([Status(int(v)).words for v in values]) for name, values in status.items()}
+    by_person = jax.tree.map(lambda v: v.reshape(people, draws, *v.shape[1:]), found)
+    low, high = np.quantile(by_person.courses, [0.025, 0.975], axis=1)
+    bands = np.stack([by_person.courses.mean(axis=1), low, high], axis=1)
+    words = {n: np.array([Status(int(v)).words for v in s.max(axis=1)]) for n, s in by_person.status.items()}
+    flags = {name: f.mean(axis=1) for name, f in by_person.flags.items()}
     table = _long(bands, fitted.person_id, list(scenarios), outputs)
-    return Simulated(row, table, words, flags, resolved)
+    return Simulated(by_person.row, table, words, flags, len(hard))
 
 
-def _failed(found: tuple[Any, ...], system: System, max_error: float) -> Int[np.ndarray, " people"]:
-    """Who must be solved again: not finite, or not accurate enough where something was solved."""
-    _, _, status, _, error = found
+def _failed(found: Outcome, system: System, max_error: float) -> Int[np.ndarray, " draws"]:
+    """What must be solved again: not finite, or not accurate enough where something was solved."""
     if not system.dynamic:
         return np.arange(0)
-    solved = np.stack([status[t.name] for t in system.dynamic])
-    rough = (solved == Status.OK).any(axis=0) & ~(error <= max_error)
+    solved = np.stack([found.status[t.name] for t in system.dynamic])
+    rough = (solved == Status.OK).any(axis=0) & ~(found.error <= max_error)
     return np.flatnonzero((solved == Status.NOT_FINITE).any(axis=0) | rough)
 
 
@@ -122,12 +132,12 @@ def _stack(inputs: list[list[dict[str, float]]]) -> list[dict[str, np.ndarray]]:
 
 
 def _read(feature: Feature, person: Any, values: Any, order: Mapping[str, int]) -> Any:
-    """One feature for each draw; `values` have axes draws, scenarios, times."""
+    """One feature; `values` have axes scenarios, times."""
     if feature.kind == "parameter":
         return person[feature.observable]
     course = values[feature.observable]
-    here = course[:, order[feature.scenario], feature.year]
-    return here - course[:, order["no_change"], feature.year] if feature.kind == "response" else here
+    here = course[order[feature.scenario], feature.year]
+    return here - course[order["no_change"], feature.year] if feature.kind == "response" else here
 
 
 def _long(bands: np.ndarray, person_id: np.ndarray, scenarios: list[str], outputs: list[str]) -> pd.DataFrame:

@@ -45,10 +45,10 @@ def personalise(
     """The posterior of every person from whatever was measured of them by time zero, and draws from it.
 
     `people` has person_id, age_years and sex, `observations` are long, with readings of any number of visits; those
-    after time zero are not looked at. Who was not measured at all gets the prior of age and sex, and so does who
-    answers both yes and no. The same quasi-random normal points serve every person, so that a person's draws depend on
-    that person alone. Parameters of the mechanism
-    are drawn with them. A twin that needs what no quantity covers has a status that says what, and NaN.
+    after time zero are not looked at. Who was not measured at all gets the prior of age and sex, and so, of a trait,
+    does who answers both yes and no at one visit. The same quasi-random normal points serve every person, so that a
+    person's draws depend on that person alone. Parameters of the mechanism are drawn with them. A twin that needs what
+    no quantity covers has a status that says what, and NaN.
     """
     require(twins, YEARS, "[twins] names")
     order = [name for name in TWINS if name in twins]
@@ -118,23 +118,25 @@ def _draw(known: dict[str, Any], z: Any) -> dict[str, Any]:
 def summarise(known: dict[str, Any], posterior: Posterior) -> tuple[Any, Any, Any]:
     """Mode, spread and spread before measuring, each (quantities,).
 
-    As a share of the mode where the quantity is told so, by slopes. Else half of what lies between one spread of each
-    unknown to either side: slopes would say that whoever hardly drinks does so for certain.
+    Spreads follow from slopes, for what is told so as a share of the mode. Of a bent quantity it is half of what lies
+    between one spread of its unknown to either side of the mode, before measuring too: a slope would say that whoever
+    hardly drinks does so for certain, and spreads grow with what is drunk.
     """
 
     def values(z: Any) -> Any:
         person = describe(z, known)
         return jnp.stack([jnp.log(person[q.name]) if q.is_log else person[q.name] for q in QUANTITIES])
 
-    def spread(z: Any, root: Any) -> Any:
-        slopes = jax.jacfwd(values)(z) @ root
-        sides = jax.vmap(lambda step: 0.5 * (values(z + step) - values(z - step)), 1, 1)(root)
-        return size * jnp.linalg.norm(jnp.where(is_log[:, None], slopes, sides), axis=1)
-
-    is_log, found = jnp.array([q.is_log for q in QUANTITIES]), values(posterior.mode)
+    middle = jnp.stack([posterior.mode, jnp.zeros(len(FREE))])
+    roots = jnp.stack([posterior.root, jnp.eye(len(FREE))])
+    step = jnp.linalg.norm(roots, axis=2)
+    slopes = jax.vmap(jax.jacfwd(values))(middle)
+    above, below = (jax.vmap(values)(posterior.mode + side) for side in (step, -step))
+    found = values(posterior.mode)
+    is_log, is_bent = (jnp.array([getattr(q, name) for q in QUANTITIES]) for name in ("is_log", "is_bent"))
     size = jnp.where(is_log, jnp.exp(found), 1.0)
-    none, one = jnp.zeros(len(FREE)), jnp.eye(len(FREE))
-    return jnp.where(is_log, size, found), spread(posterior.mode, posterior.root), spread(none, one)
+    spread = size * jnp.where(is_bent, 0.5 * (above - below), jnp.linalg.norm(slopes @ roots, axis=2))
+    return jnp.where(is_log, size, found), spread[0], spread[1]
 
 
 def _table(
@@ -163,8 +165,8 @@ def _table(
     for trait, answer in zip(TRAITS, answers, strict=True):
         size, spread, before, seen = found.get(trait.amount, (1.0, 0.0, 0.0, True))
         after, prior = _chance(trait, answer, known), np.asarray(trait.chance(known))
-        sds = [np.sqrt(p * s**2 + p * (1.0 - p) * size**2) for p, s in ((after, spread), (prior, before))]
-        found[trait.name] = (after * size, *sds, (answer.has == 0) | ((answer.has == 1) & seen))
+        now, then = (np.sqrt(p * s**2 + p * (1.0 - p) * size**2) for p, s in ((after, spread), (prior, before)))
+        found[trait.name] = (after * size, now, then, (answer.has == 0) | ((answer.has == 1) & seen))
     rows = []
     for row in (*QUANTITIES, *TRAITS):
         owner = next((t for t in order if row.name in TWINS[t].needs), None)

@@ -61,7 +61,8 @@ def laplace(residuals: Callable[[Any], Any], unknowns: int) -> Posterior:
     misfit = jnp.sum(residuals(mode) ** 2) + jnp.sum(mode**2)
 
     # How the gradient curves along each spread, from its values one spread to either side.
-    curve = jax.vmap(lambda step: slopes(mode + step)[0] + slopes(mode - step)[0])(root.T)
+    gradient = jax.grad(lambda z: 0.5 * jnp.sum(residuals(z) ** 2) + 0.5 * jnp.sum(z**2))
+    curve = jax.vmap(lambda step: gradient(mode + step))(jnp.concatenate([root.T, -root.T]))
     lean = -0.5 * root.T @ jnp.sum(curve, axis=0)
     mean = mode + root @ jnp.clip(lean, -FARTHEST, FARTHEST)
     return Posterior(mode, mean, root, misfit, last < SETTLED)

@@ -35,6 +35,7 @@ class Quantity(NamedTuple):
     value: Callable[[Any, Known], Any]
     source: str
     is_log: bool = False         # whether its spread is told as a share of its value
+    is_bent: bool = False        # whether it follows from its own unknown alone, and far from a straight line
 
 
 class Trait(NamedTuple):
@@ -123,7 +124,8 @@ QUANTITIES = (
     Quantity("sbp_mmhg", "mmHg", 60.0, 260.0, _systolic, "adults of NHANES 2017-2018"),
     Quantity("dbp_mmhg", "mmHg", 30.0, 160.0, _diastolic, "adults of NHANES 2017-2018"),
     Quantity("alcohol_g_d", "g/d", 0.0, 300.0, _alcohol,
-             "likeliest for two recall days of 4,742 adults, NHANES 2017-2018, over the share that is recalled"),
+             "likeliest for two recall days of 4,742 adults, NHANES 2017-2018, over the share that is recalled",
+             is_bent=True),
     Quantity("cigarettes_if_smoker", "/d", 0.1, 100.0,
              lambda z, k: 7.6 * jnp.exp(0.10 * k["male"] + 0.89 * z), "944 smokers of NHANES 2017-2018", is_log=True),
 )  # fmt: skip

@@ -127,9 +127,9 @@ def _peth(k: Mapping[str, Any], years: Any) -> Any:
 # Errors: of a scale, a stadiometer and DXA assumed; visit to visit spread of systolic pressure
 # from Muntner P et al., Hypertension 2011;57:160-166, of diastolic assumed; recall from Black AE, Int J Obes
 # 2000;24:1119-1130 (23 % from day to day, 8.5 % of the resting rate), 20 % between people in under-reporting assumed;
-# shares of energy and alcohol from two recall days of NHANES 2017-2018; cigarettes, alcohol of a usual week (half of
-# it) and PEth assumed (60 % at 20 g/d: 38 % between parameters of the twin, the rest for the twin). Drifts are assumed;
-# a day's alcohol has none, for it says little of any year.
+# shares of energy and alcohol from two recall days of NHANES 2017-2018; assumed of cigarettes (20 %), of alcohol in a
+# usual week and of PEth (both two thirds at 20 g/d; parameters of its twin alone spread PEth by 38 %). Drifts are
+# assumed; a day's alcohol has none, for it says little of any year.
 SENSORS = (
     Sensor("height_cm", lambda v: v.column("height_cm"), lambda k, _: k["height_cm"], 0.5, 0.1),
     Sensor("weight_kg", lambda v: np.log(_positive(v.column("weight_kg"))), lambda k, _: jnp.log(k["weight_kg"]),

@@ -13,7 +13,13 @@ from tqdm import tqdm
 
 
 def run_batches(
-    function: Callable[[Any], Any], people: Any, *, chunk: int, label: str, progress: bool = True
+    function: Callable[[Any], Any],
+    people: Any,
+    *,
+    chunk: int,
+    label: str,
+    unit: str = "person",
+    progress: bool = True,
 ) -> Any:
     """`jax.vmap(function)` over the leading axis of every leaf of `people`, as NumPy arrays in the same order.
 
@@ -33,7 +39,7 @@ def run_batches(
 
     starts = range(0, size, chunk)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, tqdm(
-        total=size, desc=label, unit="person", disable=None if progress else True, leave=False
+        total=size, desc=label, unit=unit, disable=None if progress else True, leave=False
     ) as bar:
         parts = []
         for part in _in_order(pool, run, starts):

@@ -75,17 +75,20 @@ def test_a_posterior_too_narrow_by_a_fifth_would_be_found(fitted):
 
 
 def test_misfit_is_chi_square_in_the_number_of_readings(fitted):
-    _, _, readings, posterior = fitted
+    """But for a recalled day of alcohol: without a drink, it lies less far from what was likely."""
+    known, _, readings, _ = fitted
+    pairs = zip(SENSORS, readings, strict=True)
+    readings = [r._replace(whiten=0.0 * r.whiten) if s.days == "alcohol_intake_g_d" else r for s, r in pairs]
+    posterior = jax.tree.map(np.asarray, solve(known, readings))
     number = sum(r.number for r in readings)
     assert np.mean(posterior.misfit) == pytest.approx(np.mean(number), rel=0.02)
 
 
 @pytest.mark.slow
 def test_the_sampler_agrees_for_twenty_people():
-    """Means within a fifth of a spread, spreads within 15 %; in lean livers, where it is skewed, two fifths."""
+    """Means within a tenth of a spread, spreads within 15 %."""
     known, _, readings = simulate(20, seed=3)
     posterior = jax.tree.map(np.asarray, solve(known, readings))
-    allowed = np.array([0.4 if q.name == "pdff_percent" else 0.2 for q in FREE])
     for i in range(20):
         who, seen = jax.tree.map(lambda leaf, i=i: leaf[i], (known, readings))
 
@@ -97,5 +100,5 @@ def test_the_sampler_agrees_for_twenty_people():
         chain.run(jax.random.PRNGKey(i), init_params=jnp.zeros(len(FREE)))
         z = np.asarray(chain.get_samples())
         spread = np.sqrt(np.sum(posterior.root[i] ** 2, axis=1))
-        assert (np.abs((z.mean(axis=0) - posterior.mean[i]) / spread) < allowed).all(), i
+        assert (np.abs((z.mean(axis=0) - posterior.mean[i]) / spread) < 0.1).all(), i
         assert np.abs(z.std(axis=0) / spread - 1.0).max() < 0.15, i
