@@ -12,10 +12,12 @@ from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
+from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
 
 MODELS: dict[str, Builder] = {"logistic": logistic, "boosting": boosting}
+MODELS |= {"network": network}
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
 
 __all__ = [

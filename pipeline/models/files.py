@@ -19,6 +19,7 @@ TRUSTED_TYPES = (
     "functools.partial",
     "pipeline.models.knowledge.Known",
     "pipeline.models.knowledge.PriorLogistic",
+    "pipeline.models.network.Network",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.impute._iterative.IterativeImputer",

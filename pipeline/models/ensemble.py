@@ -1,0 +1,216 @@
+"""Neural ensembles whose members have each left out a part of the training people.
+
+Member k learns from everybody but part k. The part that it left out says when to stop and how far to believe it, so
+that no person is needed twice and nothing is learned from people outside (Krogh A, Vedelsby J, Adv Neural Inf Process
+Syst 1995;7:231-238). Members also begin from different weights, and their spread is what is unknown about the model
+(Lakshminarayanan B et al., Adv Neural Inf Process Syst 2017;30:6402-6413).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float, Int
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.models.knowledge import PriorLogistic
+
+RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)      # C of the straight line that learning starts from
+SLOPE_SD = 0.3                                   # by how much members are expected to be over- or underconfident
+COLUMNS, ROWS = 16, 256                          # tables are padded to multiples and powers, so that few shapes compile
+
+Loss = Callable[[Any, Any, Any], Any]            # parameters of one member, what is fixed for it, a batch of rows
+Logit = Callable[[Any, Any, Any], Any]           # the same, to log odds of each row
+
+
+class Descent(NamedTuple):
+    """How weights are learned: rate of Adam, shrinkage, rows a step, and steps between looks at the left-out people."""
+
+    rate: float
+    decay: float
+    batch: int
+    steps: int
+    looks: int
+
+
+Layers = tuple[eqx.nn.Linear, ...]
+
+
+def layers(sizes: Sequence[int], *, members: int, seed: int) -> Layers:
+    """Layers of all members that differ in all but the last, which begins at zero."""
+
+    def one(key: Any) -> Layers:
+        pairs = zip(sizes[:-1], sizes[1:], jax.random.split(key, len(sizes) - 1), strict=True)
+        made = tuple(eqx.nn.Linear(before, after, key=k) for before, after, k in pairs)
+        return (*made[:-1], jax.tree.map(jnp.zeros_like, made[-1]))
+
+    return eqx.filter_vmap(one)(jax.random.split(jax.random.key(seed), members))
+
+
+def through(layers: Layers, rows: Any) -> Any:
+    """What the layers of one member make of rows."""
+    for layer in layers[:-1]:
+        rows = jnp.tanh(rows @ layer.weight.T + layer.bias)
+    return rows @ layers[-1].weight.T + layers[-1].bias
+
+
+def to_arrays(layers: Layers) -> list[np.ndarray]:
+    """Weights and biases, for an estimator to keep."""
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(layers)]
+
+
+def from_arrays(arrays: Sequence[np.ndarray]) -> Layers:
+    """The layers whose weights and biases these are."""
+    sizes = [arrays[0].shape[-1], *(bias.shape[-1] for bias in arrays[1::2])]
+    shape = eqx.filter_eval_shape(partial(layers, sizes, members=len(arrays[0]), seed=0))
+    return jax.tree.unflatten(jax.tree.structure(shape), arrays)
+
+
+class Parts(NamedTuple):
+    """Which rows each member leaves out, and which it learns from at each step."""
+
+    fold: Int[np.ndarray, " rows"]
+    held: Int[np.ndarray, "members width"]           # rows left out; the first one again where there are fewer
+    batches: Int[np.ndarray, "looks steps members batch"]
+
+
+def divide(event: Int[np.ndarray, " rows"], descent: Descent, *, members: int, rows_per_person: int, seed: int) -> Parts:
+    """Parts with like shares of events; consecutive rows of one person stay together."""
+    draw = np.random.default_rng(seed)
+    people = event[::rows_per_person]
+    fold = np.empty(len(people), dtype=np.int64)
+    fold[np.lexsort((draw.random(len(people)), people))] = np.arange(len(people)) % members
+    fold = np.repeat(fold, rows_per_person)[: len(event)]
+    width = -(-padded(len(event)) // members) + rows_per_person
+    held = np.stack([np.resize(np.flatnonzero(fold == m), width) for m in range(members)])
+    total = descent.looks * descent.steps * descent.batch
+    rows = [np.flatnonzero(fold != m) for m in range(members)]
+    orders = [np.concatenate([draw.permutation(r) for _ in range(-(-total // len(r)))])[:total] for r in rows]
+    shape = (members, descent.looks, descent.steps, descent.batch)
+    return Parts(fold, held, np.moveaxis(np.stack(orders).reshape(shape), 0, 2))
+
+
+def padded(rows: int) -> int:
+    """The next of few numbers of rows."""
+    return int(ROWS * 2 ** np.ceil(np.log2(max(rows / ROWS, 1.0))))
+
+
+def table(
+    X: Float[np.ndarray, "rows columns"], event: np.ndarray | None = None, weight: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Rows for members, in one of few shapes: zeros below and beside; weights with mean 1, below 0."""
+    more, beside = padded(len(X)) - len(X), -X.shape[1] % COLUMNS
+    rows = {"x": np.pad(X, ((0, more), (0, beside)))}
+    if event is not None and weight is not None:
+        rows |= {"event": np.pad(event, (0, more)), "weight": np.pad(weight / weight.mean(), (0, more))}
+    return rows
+
+
+def lack(logit: Any, batch: Any) -> Any:
+    """What the risks of a batch lack a person, in nats."""
+    return jnp.mean(batch["weight"] * (jnp.logaddexp(0.0, logit) - batch["event"] * logit))
+
+
+def straight_lines(
+    X: Sequence[Float[np.ndarray, "rows columns"]],
+    event: Int[np.ndarray, " rows"],
+    weight: Float[np.ndarray, " rows"],
+    fold: Int[np.ndarray, " rows"],
+) -> tuple[float, Float[np.ndarray, "members columns+1"]]:
+    """Ridge logistic regression of each member on its own columns: the common C, and levels before slopes.
+
+    C is the one of `RIDGES` with which the left-out people are foretold best.
+    """
+    losses, found = [], []
+    for C in RIDGES:
+        loss, lines = 0.0, []
+        for m, columns in enumerate(X):
+            inside, left = fold != m, fold == m
+            model = LogisticRegression(C=C, solver="newton-cholesky")
+            model.fit(columns[inside], event[inside], sample_weight=weight[inside])
+            lines.append(np.concatenate([model.intercept_, model.coef_[0]]))
+            loss += log_loss(model.decision_function(columns[left]), event[left], weight[left])
+        losses.append(loss)
+        found.append(np.stack(lines))
+    best = int(np.argmin(losses))
+    return RIDGES[best], found[best]
+
+
+def log_loss(logit: Any, event: Any, weight: Any) -> float:
+    """Sum of what the risks lack, in nats."""
+    return float(np.sum(weight * (np.logaddexp(0.0, logit) - event * logit)))
+
+
+def learn(
+    loss: Loss,
+    logit: Logit,
+    start: Any,
+    fixed: Any,
+    data: Any,
+    event: Int[np.ndarray, " rows"],
+    weight: Float[np.ndarray, " rows"],
+    parts: Parts,
+    descent: Descent,
+) -> tuple[Any, Float[np.ndarray, " two"]]:
+    """Parameters of all members after as many steps as serve the left-out people best, and how to calibrate them.
+
+    `start` and `fixed` have members as first axis, `data` rows. The calibration is level and slope on the log odds of
+    the left-out people, the slope normal around 1 with spread `SLOPE_SD`.
+    """
+    params, logits = _descend(loss, logit, descent.rate, descent.decay, start, fixed, data, parts.batches, parts.held)
+    left = np.empty((len(logits), len(event)))
+    for m, rows in enumerate(parts.held):
+        some = np.flatnonzero(parts.fold == m)
+        left[:, rows[: len(some)]] = np.asarray(logits)[:, m, : len(some)]
+    best = int(np.argmin([log_loss(each, event, weight) for each in left]))
+    calibration = PriorLogistic(slope_sd=SLOPE_SD).fit(left[best][:, None], event, weight).coef_
+    return jax.tree.map(lambda leaf: np.asarray(leaf[best]), params), calibration
+
+
+@partial(jax.jit, static_argnums=0)
+def evaluate(logit: Logit, params: Any, fixed: Any, rows: Any) -> Float[np.ndarray, "members rows"]:
+    """Log odds of the same rows by each member."""
+    return jax.vmap(logit, in_axes=(0, 0, None))(params, fixed, rows)
+
+
+def calibrated(logits: Float[np.ndarray, "members rows"], calibration: np.ndarray) -> Float[np.ndarray, "members rows"]:
+    """Risks by each member."""
+    return expit(calibration[0] + calibration[1] * np.asarray(logits))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _descend(
+    loss: Loss, logit: Logit, rate: float, decay: float, start: Any, fixed: Any, data: Any, batches: Any, held: Any
+) -> tuple[Any, Any]:
+    """Parameters at the start and at each look, and the log odds of what each member left out."""
+    looks, steps = batches.shape[:2]
+    # The straight line is shrunk by its own prior, in the loss.
+    shrunk = {name: name != "line" for name in start}
+    schedule = optax.cosine_decay_schedule(rate, looks * steps)
+    optimiser = optax.adamw(schedule, weight_decay=decay, mask=shrunk)
+
+    def total(params: Any, rows: Any) -> Any:
+        batch = jax.tree.map(lambda leaf: leaf[rows], data)
+        return jnp.sum(jax.vmap(loss)(params, fixed, batch))
+
+    def step(carry: Any, rows: Any) -> tuple[Any, None]:
+        params, state = carry
+        updates, state = optimiser.update(jax.grad(total)(params, rows), state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    def look(carry: Any, rows: Any) -> tuple[Any, Any]:
+        carry, _ = jax.lax.scan(step, carry, rows)
+        return carry, carry[0]
+
+    _, later = jax.lax.scan(look, (start, optimiser.init(start)), batches)
+    params = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, later)
+    left = jax.tree.map(lambda leaf: leaf[held], data)
+    return params, jax.lax.map(lambda p: jax.vmap(logit)(p, fixed, left), params)

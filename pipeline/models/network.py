@@ -1,0 +1,94 @@
+"""A small neural network: what bends and interactions add to a straight line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import Pipeline
+
+from pipeline.models.columns import standardised
+
+HIDDEN = (32, 16)
+RATE, DECAY, BATCH, STEPS, LOOKS = 2e-3, 1e-2, 256, 30, 16
+
+
+class Network(ClassifierMixin, BaseEstimator):
+    """Log odds by a straight line plus two hidden layers, the mean risk of several members, calibrated.
+
+    Each member leaves out a part of the people that it learns from (`pipeline.models.ensemble`). Lines begin as ridge
+    logistic regression and layers at zero, so that a network with nothing to add stays that regression.
+    """
+
+    fewest_events = 20
+
+    def __init__(self, n_members: int = 5, rows_per_person: int = 1, random_state: int = 0) -> None:
+        self.n_members = n_members
+        self.rows_per_person = rows_per_person
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Network:
+        """Learn all members at once; consecutive rows, `rows_per_person` of them, are one person."""
+        from pipeline.models import ensemble
+
+        self.classes_ = np.array([0, 1])
+        X, y = np.asarray(X, dtype=float), np.asarray(y)
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        descent = ensemble.Descent(RATE, DECAY, BATCH, STEPS, LOOKS)
+        seed, members = self.random_state, self.n_members
+        parts = ensemble.divide(y, descent, members=members, rows_per_person=self.rows_per_person, seed=seed)
+        C, lines = ensemble.straight_lines([X] * members, y, weight, parts.fold)
+        data = ensemble.table(X, y, weight)
+        wide = data["x"].shape[1]
+        start = {
+            "line": np.pad(lines, ((0, 0), (0, wide - X.shape[1]))),
+            "layers": ensemble.layers((wide, *HIDDEN, 1), members=members, seed=seed),
+        }
+        fixed = {"ridge": np.full(members, 1.0 / (C * weight.sum()))}
+        found, self.calibration_ = ensemble.learn(_loss, _logit, start, fixed, data, y, weight, parts, descent)
+        self.line_, self.layers_ = found["line"], ensemble.to_arrays(found["layers"])
+        return self
+
+    def members(self, X: np.ndarray) -> Float[np.ndarray, "members rows"]:
+        """The risk of each row by each member: their spread is what is unknown about the model."""
+        from pipeline.models import ensemble
+
+        rows = ensemble.table(np.asarray(X, dtype=float))
+        params = {"line": self.line_, "layers": ensemble.from_arrays(self.layers_)}
+        logits = ensemble.evaluate(_logit, params, {}, rows)[:, : len(X)]
+        return ensemble.calibrated(logits, self.calibration_)
+
+    def predict_proba(self, X: np.ndarray) -> Float[np.ndarray, "rows 2"]:
+        """Chances of no event and of the event, the mean over members."""
+        risk = self.members(X).mean(axis=0)
+        return np.column_stack([1.0 - risk, risk])
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Whether the event is more likely than not."""
+        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
+
+
+def _logit(params: Any, fixed: Any, rows: Any) -> Any:
+    """Log odds of rows by one member."""
+    from pipeline.models.ensemble import through
+
+    x, line = rows["x"], params["line"]
+    return line[0] + x @ line[1:] + through(params["layers"], x)[:, 0]
+
+
+def _loss(params: Any, fixed: Any, batch: Any) -> Any:
+    """What one member lacks a person, in nats, with the prior of its line."""
+    from pipeline.models.ensemble import lack
+
+    return lack(_logit(params, fixed, batch), batch) + 0.5 * fixed["ridge"] * (params["line"][1:] ** 2).sum()
+
+
+def network(
+    seed: int, numbers: Sequence[str], categories: Mapping[str, Sequence[str]], rows_per_person: int = 1
+) -> Pipeline:
+    """A network on the columns that logistic regression takes too."""
+    risk = Network(rows_per_person=rows_per_person, random_state=seed)
+    return Pipeline([*standardised(numbers, categories), ("risk", risk)])
