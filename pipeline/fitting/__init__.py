@@ -2,5 +2,21 @@
 
 from pipeline.fitting.life_course import LifeCourse, Youth, life_course
 from pipeline.fitting.people import Fitted, personalise, read_draws, write_draws
+from pipeline.fitting.quantities import FREE, describe, possible
+from pipeline.fitting.sensors import SENSORS
+from pipeline.fitting.visits import read_rows
 
-__all__ = ["Fitted", "LifeCourse", "Youth", "life_course", "personalise", "read_draws", "write_draws"]
+__all__ = [
+    "FREE",
+    "SENSORS",
+    "Fitted",
+    "LifeCourse",
+    "Youth",
+    "describe",
+    "life_course",
+    "personalise",
+    "possible",
+    "read_draws",
+    "read_rows",
+    "write_draws",
+]

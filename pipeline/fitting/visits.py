@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from pipeline.fitting.sensors import YEAR, Sensor, Visits
+from pipeline.fitting.sensors import SENSORS, YEAR, Sensor, Visits
 
 LATEST = 6      # visits of one sensor that are used, the latest: earlier ones say little more
 
@@ -50,6 +50,19 @@ def read(sensor: Sensor, visits: Visits, people: Sequence[str]) -> Readings:
         keys = pd.MultiIndex.from_frame(found[["person_id", "time_d"]])
         times[at] = visits.count[sensor.days].reindex(keys).fillna(1.0).clip(lower=1.0)
     return Readings(value, years, _whitening(sensor, years, there, times))
+
+
+def read_rows(table: pd.DataFrame, years: Float[np.ndarray, " people"] | float = 0.0) -> list[Readings]:
+    """What every sensor reads in a table of one visit a person, so many years from today.
+
+    `table` has a column a variable. How many readings a number is the mean of is not known from it: one is assumed.
+    """
+    rows = np.arange(len(table))
+    times = YEAR * np.broadcast_to(years, len(table))
+    index = pd.MultiIndex.from_arrays([rows, times], names=["person_id", "time_d"])
+    mean = table.select_dtypes("number").set_axis(index)
+    visits = Visits(mean, mean.notna().astype(float))
+    return [read(sensor, visits, rows) for sensor in SENSORS]
 
 
 def _whitening(sensor: Sensor, years: np.ndarray, there: np.ndarray, times: np.ndarray) -> np.ndarray:

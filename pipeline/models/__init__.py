@@ -9,6 +9,7 @@ from functools import partial
 from pipeline.models.boosting import boosting
 from pipeline.models.cross_validation import Builder, fit, out_of_fold, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
+from pipeline.models.hybrid import hybrid
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, assemble, stack_draws
@@ -17,7 +18,7 @@ from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
 
 MODELS: dict[str, Builder] = {"logistic": logistic, "boosting": boosting}
-MODELS |= {"network": network}
+MODELS |= {"network": network, "hybrid": hybrid}
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
 
 __all__ = [

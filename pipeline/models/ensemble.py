@@ -25,6 +25,7 @@ from pipeline.models.knowledge import PriorLogistic
 
 RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)      # C of the straight line that learning starts from
 SLOPE_SD = 0.3                                   # by how much members are expected to be over- or underconfident
+CHUNK = 4096                                     # rows evaluated at once; bounds memory
 COLUMNS, ROWS = 16, 256                          # tables are padded to multiples and powers, so that few shapes compile
 
 Loss = Callable[[Any, Any, Any], Any]            # parameters of one member, what is fixed for it, a batch of rows
@@ -82,14 +83,16 @@ class Parts(NamedTuple):
     batches: Int[np.ndarray, "looks steps members batch"]
 
 
-def divide(event: Int[np.ndarray, " rows"], descent: Descent, *, members: int, rows_per_person: int, seed: int) -> Parts:
+def divide(
+    event: Int[np.ndarray, " rows"], descent: Descent, *, members: int, rows_per_person: int, seed: int
+) -> Parts:
     """Parts with like shares of events; consecutive rows of one person stay together."""
     draw = np.random.default_rng(seed)
     people = event[::rows_per_person]
     fold = np.empty(len(people), dtype=np.int64)
     fold[np.lexsort((draw.random(len(people)), people))] = np.arange(len(people)) % members
     fold = np.repeat(fold, rows_per_person)[: len(event)]
-    width = -(-padded(len(event)) // members) + rows_per_person
+    width = -(-_length(len(event)) // members) + rows_per_person
     held = np.stack([np.resize(np.flatnonzero(fold == m), width) for m in range(members)])
     total = descent.looks * descent.steps * descent.batch
     rows = [np.flatnonzero(fold != m) for m in range(members)]
@@ -98,20 +101,19 @@ def divide(event: Int[np.ndarray, " rows"], descent: Descent, *, members: int, r
     return Parts(fold, held, np.moveaxis(np.stack(orders).reshape(shape), 0, 2))
 
 
-def padded(rows: int) -> int:
-    """The next of few numbers of rows."""
+def widen(X: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows more"]:
+    """The table with columns of zeros beside, up to one of few widths."""
+    return np.pad(X, ((0, 0), (0, -X.shape[1] % COLUMNS)))
+
+
+def lengthen(rows: Any) -> Any:
+    """Arrays over rows, with rows again below, up to one of few lengths."""
+    number = _length(len(jax.tree.leaves(rows)[0]))
+    return jax.tree.map(lambda leaf: np.resize(leaf, (number, *leaf.shape[1:])), rows)
+
+
+def _length(rows: int) -> int:
     return int(ROWS * 2 ** np.ceil(np.log2(max(rows / ROWS, 1.0))))
-
-
-def table(
-    X: Float[np.ndarray, "rows columns"], event: np.ndarray | None = None, weight: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Rows for members, in one of few shapes: zeros below and beside; weights with mean 1, below 0."""
-    more, beside = padded(len(X)) - len(X), -X.shape[1] % COLUMNS
-    rows = {"x": np.pad(X, ((0, more), (0, beside)))}
-    if event is not None and weight is not None:
-        rows |= {"event": np.pad(event, (0, more)), "weight": np.pad(weight / weight.mean(), (0, more))}
-    return rows
 
 
 def lack(logit: Any, batch: Any) -> Any:
@@ -162,22 +164,32 @@ def learn(
 ) -> tuple[Any, Float[np.ndarray, " two"]]:
     """Parameters of all members after as many steps as serve the left-out people best, and how to calibrate them.
 
-    `start` and `fixed` have members as first axis, `data` rows. The calibration is level and slope on the log odds of
+    `start` and `fixed` have members as first axis, `data` rows; `start` holds the straight line as `line`. The calibration is level and slope on the log odds of
     the left-out people, the slope normal around 1 with spread `SLOPE_SD`.
     """
-    params, logits = _descend(loss, logit, descent.rate, descent.decay, start, fixed, data, parts.batches, parts.held)
+    rows = lengthen(data | {"event": event, "weight": weight / weight.mean()})
+    params, logits = _descend(loss, logit, descent.rate, descent.decay, start, fixed, rows, parts.batches, parts.held)
     left = np.empty((len(logits), len(event)))
-    for m, rows in enumerate(parts.held):
+    for m in range(len(parts.held)):
         some = np.flatnonzero(parts.fold == m)
-        left[:, rows[: len(some)]] = np.asarray(logits)[:, m, : len(some)]
+        left[:, some] = np.asarray(logits)[:, m, : len(some)]
     best = int(np.argmin([log_loss(each, event, weight) for each in left]))
     calibration = PriorLogistic(slope_sd=SLOPE_SD).fit(left[best][:, None], event, weight).coef_
     return jax.tree.map(lambda leaf: np.asarray(leaf[best]), params), calibration
 
 
-@partial(jax.jit, static_argnums=0)
 def evaluate(logit: Logit, params: Any, fixed: Any, rows: Any) -> Float[np.ndarray, "members rows"]:
     """Log odds of the same rows by each member."""
+    number = len(jax.tree.leaves(rows)[0])
+    parts = []
+    for first in range(0, number, CHUNK):
+        some = jax.tree.map(lambda leaf: leaf[first : first + CHUNK], rows)      # noqa: B023
+        parts.append(np.asarray(_evaluate(logit, params, fixed, lengthen(some)))[:, : min(CHUNK, number - first)])
+    return np.concatenate(parts, axis=1)
+
+
+@partial(jax.jit, static_argnums=0)
+def _evaluate(logit: Logit, params: Any, fixed: Any, rows: Any) -> Any:
     return jax.vmap(logit, in_axes=(0, 0, None))(params, fixed, rows)
 
 
@@ -188,7 +200,7 @@ def calibrated(logits: Float[np.ndarray, "members rows"], calibration: np.ndarra
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _descend(
-    loss: Loss, logit: Logit, rate: float, decay: float, start: Any, fixed: Any, data: Any, batches: Any, held: Any
+    loss: Loss, logit: Logit, rate: float, decay: float, start: Any, fixed: Any, rows: Any, batches: Any, held: Any
 ) -> tuple[Any, Any]:
     """Parameters at the start and at each look, and the log odds of what each member left out."""
     looks, steps = batches.shape[:2]
@@ -197,20 +209,20 @@ def _descend(
     schedule = optax.cosine_decay_schedule(rate, looks * steps)
     optimiser = optax.adamw(schedule, weight_decay=decay, mask=shrunk)
 
-    def total(params: Any, rows: Any) -> Any:
-        batch = jax.tree.map(lambda leaf: leaf[rows], data)
+    def total(params: Any, which: Any) -> Any:
+        batch = jax.tree.map(lambda leaf: leaf[which], rows)
         return jnp.sum(jax.vmap(loss)(params, fixed, batch))
 
-    def step(carry: Any, rows: Any) -> tuple[Any, None]:
+    def step(carry: Any, which: Any) -> tuple[Any, None]:
         params, state = carry
-        updates, state = optimiser.update(jax.grad(total)(params, rows), state, params)
+        updates, state = optimiser.update(jax.grad(total)(params, which), state, params)
         return (optax.apply_updates(params, updates), state), None
 
-    def look(carry: Any, rows: Any) -> tuple[Any, Any]:
-        carry, _ = jax.lax.scan(step, carry, rows)
+    def look(carry: Any, which: Any) -> tuple[Any, Any]:
+        carry, _ = jax.lax.scan(step, carry, which)
         return carry, carry[0]
 
     _, later = jax.lax.scan(look, (start, optimiser.init(start)), batches)
     params = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, later)
-    left = jax.tree.map(lambda leaf: leaf[held], data)
+    left = jax.tree.map(lambda leaf: leaf[held], rows)
     return params, jax.lax.map(lambda p: jax.vmap(logit)(p, fixed, left), params)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # boosting keeps when it has categories. What a partial calls has to be trusted as well.
 TRUSTED_TYPES = (
     "functools.partial",
+    "pipeline.models.hybrid.Hybrid",
+    "pipeline.models.hybrid.PersonRows",
     "pipeline.models.knowledge.Known",
     "pipeline.models.knowledge.PriorLogistic",
     "pipeline.models.network.Network",

@@ -41,14 +41,14 @@ class Network(ClassifierMixin, BaseEstimator):
         seed, members = self.random_state, self.n_members
         parts = ensemble.divide(y, descent, members=members, rows_per_person=self.rows_per_person, seed=seed)
         C, lines = ensemble.straight_lines([X] * members, y, weight, parts.fold)
-        data = ensemble.table(X, y, weight)
-        wide = data["x"].shape[1]
+        wide = ensemble.widen(X)
+        more = wide.shape[1] - X.shape[1]
         start = {
-            "line": np.pad(lines, ((0, 0), (0, wide - X.shape[1]))),
-            "layers": ensemble.layers((wide, *HIDDEN, 1), members=members, seed=seed),
+            "line": np.pad(lines, ((0, 0), (0, more))),
+            "layers": ensemble.layers((wide.shape[1], *HIDDEN, 1), members=members, seed=seed),
         }
         fixed = {"ridge": np.full(members, 1.0 / (C * weight.sum()))}
-        found, self.calibration_ = ensemble.learn(_loss, _logit, start, fixed, data, y, weight, parts, descent)
+        found, self.calibration_ = ensemble.learn(_loss, _logit, start, fixed, {"x": wide}, y, weight, parts, descent)
         self.line_, self.layers_ = found["line"], ensemble.to_arrays(found["layers"])
         return self
 
@@ -56,10 +56,9 @@ class Network(ClassifierMixin, BaseEstimator):
         """The risk of each row by each member: their spread is what is unknown about the model."""
         from pipeline.models import ensemble
 
-        rows = ensemble.table(np.asarray(X, dtype=float))
+        rows = {"x": ensemble.widen(np.asarray(X, dtype=float))}
         params = {"line": self.line_, "layers": ensemble.from_arrays(self.layers_)}
-        logits = ensemble.evaluate(_logit, params, {}, rows)[:, : len(X)]
-        return ensemble.calibrated(logits, self.calibration_)
+        return ensemble.calibrated(ensemble.evaluate(_logit, params, {}, rows), self.calibration_)
 
     def predict_proba(self, X: np.ndarray) -> Float[np.ndarray, "rows 2"]:
         """Chances of no event and of the event, the mean over members."""
