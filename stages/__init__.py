@@ -55,7 +55,7 @@ def read_matrix(
     import pandas as pd
 
     from pipeline import models
-    from pipeline.cohorts import baseline
+    from pipeline.cohorts import baseline, next_visit
     from pipeline.schema import validate
 
     def table(name: str) -> pd.DataFrame:
@@ -73,6 +73,7 @@ def read_matrix(
         known=known,
         names=names,
         horizon_years=study.outcome.horizon_years,
+        later=next_visit(observations, known),
     )
     return people, matrix
 

@@ -1,9 +1,20 @@
 """Source data to canonical tables: one file a kind of source, units converted here and nowhere else."""
 
 from pipeline.cohorts.assemble import COHORTS, Cohort, build
-from pipeline.cohorts.baseline import baseline
+from pipeline.cohorts.baseline import baseline, next_visit
 from pipeline.cohorts.outcome import DAYS_A_YEAR, censoring_weights
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
 
-__all__ = ["COHORTS", "DAYS_A_YEAR", "PACKAGES", "Cohort", "baseline", "build", "censoring_weights", "fetch", "to_html"]
+__all__ = [
+    "COHORTS",
+    "DAYS_A_YEAR",
+    "PACKAGES",
+    "Cohort",
+    "baseline",
+    "build",
+    "censoring_weights",
+    "fetch",
+    "next_visit",
+    "to_html",
+]

@@ -57,12 +57,12 @@ def read_rows(table: pd.DataFrame, years: Float[np.ndarray, " people"] | float =
 
     `table` has a column a variable. How many readings a number is the mean of is not known from it: one is assumed.
     """
-    rows = np.arange(len(table))
+    rows = np.arange(len(table)).astype(str)
     times = YEAR * np.broadcast_to(years, len(table))
     index = pd.MultiIndex.from_arrays([rows, times], names=["person_id", "time_d"])
     mean = table.select_dtypes("number").set_axis(index)
     visits = Visits(mean, mean.notna().astype(float))
-    return [read(sensor, visits, rows) for sensor in SENSORS]
+    return [read(sensor, visits, list(rows)) for sensor in SENSORS]
 
 
 def _whitening(sensor: Sensor, years: np.ndarray, there: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ has, and gives an unfitted pipeline, with the classifier as its step `risk`, tha
 from functools import partial
 
 from pipeline.models.boosting import boosting
-from pipeline.models.cross_validation import Builder, fit, out_of_fold, refit, split
+from pipeline.models.cross_validation import ROUTINE_ONLY, Builder, fit, out_of_fold, pairs, refit, split
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
 from pipeline.models.hybrid import hybrid
 from pipeline.models.knowledge import knowledge
@@ -23,6 +23,7 @@ MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a publis
 
 __all__ = [
     "MODELS",
+    "ROUTINE_ONLY",
     "TRUSTED_TYPES",
     "Builder",
     "FeatureSet",
@@ -35,6 +36,7 @@ __all__ = [
     "load",
     "logistic",
     "out_of_fold",
+    "pairs",
     "refit",
     "save",
     "settings",

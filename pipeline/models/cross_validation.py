@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.runs import RunError
 Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]], int], Any]
 
 INTERVAL = (0.025, 0.975)
+ROUTINE_ONLY = frozenset({"hybrid"})      # models that make their own mechanistic features
 ROWS = 100_000   # of draws put through a model at once; bounds memory, not the result
 
 
@@ -46,6 +47,11 @@ def split(
     return fold
 
 
+def pairs(models: Iterable[str], sets: Mapping[str, FeatureSet]) -> list[tuple[str, str]]:
+    """Every model with every feature set that it takes."""
+    return [(m, s) for m, s in product(models, sets) if not (m in ROUTINE_ONLY and sets[s].mechanistic)]
+
+
 def out_of_fold(
     matrix: Matrix,
     draws: Float[np.ndarray, "people draws features"] | None,
@@ -67,7 +73,7 @@ def out_of_fold(
     and all of theirs lack. The values do not depend on `jobs`.
     """
     fold_of = [split(matrix.event, matrix.groups, folds=folds, seed=seed + r) for r in range(repeats)]
-    tasks = list(product(builders, matrix.sets, range(repeats)))
+    tasks = [(*pair, repeat) for pair in pairs(builders, matrix.sets) for repeat in range(repeats)]
     calls = (
         delayed(_predict)(
             builders[model],
@@ -79,6 +85,7 @@ def out_of_fold(
             train_draws,
             seed,
             matrix.follow,
+            matrix.later,
         )
         for model, name, repeat in tasks
     )
@@ -113,10 +120,12 @@ def fit(
     seed: int,
     rows_per_person: int = 1,
     weight: Float[np.ndarray, " rows"] | float = 1.0,
+    later: pd.DataFrame | None = None,
 ) -> Any:
     """A model fitted to these rows; its `feature_names_in_` are the columns it uses.
 
-    `weight` is of the person, whose rows share it. A column that nobody has teaches nothing and is left out.
+    `weight` is of the person, whose rows share it. A column that nobody has teaches nothing and is left out. `later`
+    holds the next visit of each row, of which a model learns if it can, and which it never needs for a prediction.
     """
     known = [name for name in columns.columns if frame[name].notna().any()]
     if not known:
@@ -124,7 +133,10 @@ def fit(
     numbers = [name for name in columns.numbers if name in known]
     categories = {name: levels for name, levels in columns.categories.items() if name in known}
     shared = np.broadcast_to(weight, len(event)) / rows_per_person
-    return builder(seed, numbers, categories, rows_per_person).fit(frame[known], event, risk__sample_weight=shared)
+    model = builder(seed, numbers, categories, rows_per_person)
+    learns = later is not None and getattr(model[-1], "learns_from_later", False)
+    seen = {"risk__later": later} if learns else {}
+    return model.fit(frame[known], event, risk__sample_weight=shared, **seen)
 
 
 def refit(
@@ -140,7 +152,9 @@ def refit(
     """The model of one feature set fitted to everybody, or to some, for use on others."""
     columns = matrix.sets[name]
     some = np.arange(len(matrix.event)) if people is None else people
-    return _fit_people(builder, matrix.frame, matrix.event, columns, draws, some, train_draws, seed, matrix.follow)
+    return _fit_people(
+        builder, matrix.frame, matrix.event, columns, draws, some, train_draws, seed, matrix.follow, matrix.later
+    )
 
 
 def _fit_people(
@@ -153,13 +167,16 @@ def _fit_people(
     train_draws: int,
     seed: int,
     follow: FollowUp | None,
+    later: pd.DataFrame | None,
 ) -> Any:
     weight = np.ones(len(train))
     if follow is not None:       # whoever was lost before the horizon teaches nothing
         weight = follow.learning_weight(train)
         train, weight = train[weight > 0], weight[weight > 0]
     if draws is None or not columns.mechanistic:
-        return fit(builder, frame[columns.columns].iloc[train], event[train], columns, seed=seed, weight=weight)
+        seen = None if later is None else later.iloc[train]
+        rows = frame[columns.columns].iloc[train]
+        return fit(builder, rows, event[train], columns, seed=seed, weight=weight, later=seen)
     # Each person gets other draws, so that all of them together have the distribution of all draws.
     count = draws.shape[1]
     taken = min(train_draws, count)
@@ -192,11 +209,12 @@ def _predict(
     train_draws: int,
     seed: int,
     follow: FollowUp | None,
+    later: pd.DataFrame | None,
 ) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
     risk, low, high = (np.full(len(event), np.nan) for _ in range(3))
     for number in np.unique(fold):
         test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow)
+        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow, later)
         if draws is None:
             risk[test] = estimator.predict_proba(frame[estimator.feature_names_in_].iloc[test])[:, 1]
             continue

@@ -8,7 +8,7 @@ twins say. The unknowns also have to explain the readings, each with its error, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -32,10 +32,9 @@ AGE = (50.0, 15.0)          # years: centre and spread for the encoder
 class Chain(NamedTuple):
     """The functions of a choice of twins; `params` and `fixed` are of one member, `rows` of many people."""
 
-    said: Callable[[Any, Any], Any]          # unknowns and what is known of one person -> what the twins say
-    logit: Callable[[Any, Any, Any], Any]
-    solved: Callable[[Any, Any, Any], Any]   # 1 where the twins could be solved
+    forward: Callable[[Any, Any, Any], Any]  # to log odds, and what the twins say, NaN where they fail
     loss: Callable[[Any, Any, Any], Any]
+    numbers: int                             # that the twins say of a person
 
 
 @cache
@@ -58,18 +57,18 @@ def build(twins: tuple[str, ...]) -> Chain:
     def judge(params: Any, fixed: Any, rows: Any) -> tuple[Any, Any, Any]:
         z = encode(params, rows)
         heard = jax.vmap(said)(z, rows["known"])
-        solved = jnp.isfinite(heard).all(axis=1)
-        columns = jnp.where(solved[:, None], (heard - fixed["centre"]) / fixed["spread"], 0.0)
+        solved = jnp.isfinite(heard).all(axis=1, keepdims=True)
+        columns = jnp.where(solved, (heard - fixed["centre"]) / fixed["spread"], 0.0)
         both = jnp.concatenate([rows["x"], columns], axis=1)
-        return params["line"][0] + both @ params["line"][1:], z, solved
+        return params["line"][0] + both @ params["line"][1:], jnp.where(solved, heard, jnp.nan), z
 
     def loss(params: Any, fixed: Any, rows: Any) -> Any:
-        """Lack of the risks, misfit of the readings and distance from the prior, a person, and the line's prior."""
-        logit, z, _ = judge(params, fixed, rows)
-        misfit = jax.vmap(_misfit)(z, rows).mean()
-        return lack(logit, rows) + misfit + 0.5 * fixed["ridge"] * (params["line"][1:] ** 2).sum()
+        """Lack of the risks, misfit of the readings and distance from the prior, a person."""
+        logit, _, z = judge(params, fixed, rows)
+        return lack(logit, rows) + jax.vmap(_misfit)(z, rows).mean()
 
-    return Chain(said, lambda *of: judge(*of)[0], lambda *of: judge(*of)[2].astype(float), loss)
+    numbers = sum(len(t.at_visit) + len(t.over_years) for t in system.twins)
+    return Chain(lambda *of: judge(*of)[:2], loss, numbers)
 
 
 def _without_failures(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -128,26 +127,14 @@ def unpack(X: np.ndarray) -> dict[str, Any]:
     known, value, whiten, x, beyond = np.split(X, np.cumsum([2, len(SENSORS), len(SENSORS), width]), axis=1)
     person = {"age_years": known[:, 0], "male": known[:, 1]}
     visit = {"value": value, "whiten": whiten, "years": np.zeros_like(value)}
-    mean, away, there = (np.asarray(a) for a in linear(person, visit))
+    found = linear(*lengthen((person, visit)))
+    mean, away, there = (np.asarray(each)[: len(X)] for each in found)
     first = np.stack([(known[:, 0] - AGE[0]) / AGE[1], known[:, 1]], axis=1)
     told = widen(np.concatenate([first, mean, away, there, beyond], axis=1))
     untold = np.pad(first, ((0, 0), (0, told.shape[1] - 2)))
     later = jax.tree.map(np.zeros_like, visit)
     encoded = {"mean": mean, "told": told, "untold": untold}
     return {"known": person, "visit": visit, "later": later, "x": widen(x)} | encoded
-
-
-def hear(chain: Chain, rows: Any) -> np.ndarray:
-    """What the twins say of people at their linear posterior means, NaN where they fail."""
-    number = len(rows["mean"])
-    some = lengthen({"mean": rows["mean"], "known": rows["known"]})
-    return np.asarray(_hear(chain.said, some["mean"], some["known"]))[:number]
-
-
-@partial(jax.jit, static_argnums=0)
-def _hear(said: Callable[[Any, Any], Any], z: Any, known: Any) -> Any:
-    heard = jax.vmap(said)(z, known)
-    return jnp.where(jnp.isfinite(heard).all(axis=1, keepdims=True), heard, jnp.nan)
 
 
 def encode(params: Any, rows: Any) -> Any:

@@ -25,27 +25,27 @@ from pipeline.models.knowledge import PriorLogistic
 
 RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)      # C of the straight line that learning starts from
 SLOPE_SD = 0.3                                   # by how much members are expected to be over- or underconfident
-CHUNK = 4096                                     # rows evaluated at once; bounds memory
 COLUMNS, ROWS = 16, 256                          # tables are padded to multiples and powers, so that few shapes compile
 
 Loss = Callable[[Any, Any, Any], Any]            # parameters of one member, what is fixed for it, a batch of rows
-Logit = Callable[[Any, Any, Any], Any]           # the same, to log odds of each row
+Forward = Callable[[Any, Any, Any], Any]         # the same, to what is asked of each row; log odds come first
 
 
 class Descent(NamedTuple):
-    """How weights are learned: rate of Adam, shrinkage, rows a step, and steps between looks at the left-out people."""
+    """How weights are learned."""
 
-    rate: float
-    decay: float
-    batch: int
-    steps: int
+    rate: float       # of Adam, falling to 0
+    decay: float      # of the layers' weights
+    batch: int        # rows a step; of few rows a quarter
+    steps: int        # between two looks at the people left out
     looks: int
 
 
 Layers = tuple[eqx.nn.Linear, ...]
 
 
-def layers(sizes: Sequence[int], *, members: int, seed: int) -> Layers:
+@partial(jax.jit, static_argnames=("sizes", "members"))
+def layers(sizes: tuple[int, ...], *, members: int, seed: int) -> Layers:
     """Layers of all members that differ in all but the last, which begins at zero."""
 
     def one(key: Any) -> Layers:
@@ -53,7 +53,7 @@ def layers(sizes: Sequence[int], *, members: int, seed: int) -> Layers:
         made = tuple(eqx.nn.Linear(before, after, key=k) for before, after, k in pairs)
         return (*made[:-1], jax.tree.map(jnp.zeros_like, made[-1]))
 
-    return eqx.filter_vmap(one)(jax.random.split(jax.random.key(seed), members))
+    return jax.vmap(one)(jax.random.split(jax.random.key(seed), members))
 
 
 def through(layers: Layers, rows: Any) -> Any:
@@ -70,8 +70,8 @@ def to_arrays(layers: Layers) -> list[np.ndarray]:
 
 def from_arrays(arrays: Sequence[np.ndarray]) -> Layers:
     """The layers whose weights and biases these are."""
-    sizes = [arrays[0].shape[-1], *(bias.shape[-1] for bias in arrays[1::2])]
-    shape = eqx.filter_eval_shape(partial(layers, sizes, members=len(arrays[0]), seed=0))
+    sizes = (arrays[0].shape[-1], *(bias.shape[-1] for bias in arrays[1::2]))
+    shape = jax.eval_shape(partial(layers, sizes, members=len(arrays[0])), seed=0)
     return jax.tree.unflatten(jax.tree.structure(shape), arrays)
 
 
@@ -79,7 +79,7 @@ class Parts(NamedTuple):
     """Which rows each member leaves out, and which it learns from at each step."""
 
     fold: Int[np.ndarray, " rows"]
-    held: Int[np.ndarray, "members width"]           # rows left out; the first one again where there are fewer
+    held: Int[np.ndarray, "members width"]           # rows left out; the first ones again where there are fewer
     batches: Int[np.ndarray, "looks steps members batch"]
 
 
@@ -92,12 +92,13 @@ def divide(
     fold = np.empty(len(people), dtype=np.int64)
     fold[np.lexsort((draw.random(len(people)), people))] = np.arange(len(people)) % members
     fold = np.repeat(fold, rows_per_person)[: len(event)]
-    width = -(-_length(len(event)) // members) + rows_per_person
-    held = np.stack([np.resize(np.flatnonzero(fold == m), width) for m in range(members)])
-    total = descent.looks * descent.steps * descent.batch
+    left = [np.flatnonzero(fold == m) for m in range(members)]
+    held = np.stack([np.resize(rows, max(len(each) for each in left)) for rows in left])
+    batch = min(descent.batch, _length(len(event)) // 4)
+    total = descent.looks * descent.steps * batch
     rows = [np.flatnonzero(fold != m) for m in range(members)]
     orders = [np.concatenate([draw.permutation(r) for _ in range(-(-total // len(r)))])[:total] for r in rows]
-    shape = (members, descent.looks, descent.steps, descent.batch)
+    shape = (members, descent.looks, descent.steps, batch)
     return Parts(fold, held, np.moveaxis(np.stack(orders).reshape(shape), 0, 2))
 
 
@@ -153,9 +154,10 @@ def log_loss(logit: Any, event: Any, weight: Any) -> float:
 
 def learn(
     loss: Loss,
-    logit: Logit,
+    forward: Forward,
     start: Any,
     fixed: Any,
+    C: float,
     data: Any,
     event: Int[np.ndarray, " rows"],
     weight: Float[np.ndarray, " rows"],
@@ -164,33 +166,42 @@ def learn(
 ) -> tuple[Any, Float[np.ndarray, " two"]]:
     """Parameters of all members after as many steps as serve the left-out people best, and how to calibrate them.
 
-    `start` and `fixed` have members as first axis, `data` rows; `start` holds the straight line as `line`. The calibration is level and slope on the log odds of
-    the left-out people, the slope normal around 1 with spread `SLOPE_SD`.
+    `start` and `fixed` have members as first axis, `data` rows; `start` holds as `line` what `straight_lines` gave,
+    which stays under its ridge `C`. The calibration is level and slope on the log odds of the left-out people, the slope
+    normal around 1 with spread `SLOPE_SD`.
     """
     rows = lengthen(data | {"event": event, "weight": weight / weight.mean()})
-    params, logits = _descend(loss, logit, descent.rate, descent.decay, start, fixed, rows, parts.batches, parts.held)
-    left = np.empty((len(logits), len(event)))
-    for m in range(len(parts.held)):
-        some = np.flatnonzero(parts.fold == m)
-        left[:, some] = np.asarray(logits)[:, m, : len(some)]
+    ridge = 1.0 / (C * weight.sum())
+    later = _descend(loss, descent.rate, descent.decay, ridge, start, fixed, rows, parts.batches)
+    looks = [start, *(jax.tree.map(lambda leaf: leaf[i], later) for i in range(descent.looks))]      # noqa: B023
+    left = np.empty((len(looks), len(event)))
+    for i, params in enumerate(looks):
+        logits, *_ = evaluate(forward, params, fixed, data, parts.held)
+        left[i, parts.held] = logits
     best = int(np.argmin([log_loss(each, event, weight) for each in left]))
     calibration = PriorLogistic(slope_sd=SLOPE_SD).fit(left[best][:, None], event, weight).coef_
-    return jax.tree.map(lambda leaf: np.asarray(leaf[best]), params), calibration
+    return jax.tree.map(np.asarray, looks[best]), calibration
 
 
-def evaluate(logit: Logit, params: Any, fixed: Any, rows: Any) -> Float[np.ndarray, "members rows"]:
-    """Log odds of the same rows by each member."""
-    number = len(jax.tree.leaves(rows)[0])
+def evaluate(
+    forward: Forward, params: Any, fixed: Any, data: Any, which: Int[np.ndarray, "members some"] | None = None
+) -> tuple[np.ndarray, ...]:
+    """What `forward` gives for rows `which` of each member, or for all, as arrays (members, some, ...)."""
+    if which is None:
+        members, rows = len(params["line"]), len(jax.tree.leaves(data)[0])
+        which = np.broadcast_to(np.arange(rows), (members, rows))
     parts = []
-    for first in range(0, number, CHUNK):
-        some = jax.tree.map(lambda leaf: leaf[first : first + CHUNK], rows)      # noqa: B023
-        parts.append(np.asarray(_evaluate(logit, params, fixed, lengthen(some)))[:, : min(CHUNK, number - first)])
-    return np.concatenate(parts, axis=1)
+    for first in range(0, which.shape[1], ROWS):
+        some = which[:, first : first + ROWS]
+        filled = np.pad(some, ((0, 0), (0, ROWS - some.shape[1])), mode="edge")
+        found = _evaluate(forward, params, fixed, jax.tree.map(lambda leaf: leaf[filled], data))      # noqa: B023
+        parts.append([np.asarray(each)[:, : some.shape[1]] for each in found])
+    return tuple(np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
 
 
 @partial(jax.jit, static_argnums=0)
-def _evaluate(logit: Logit, params: Any, fixed: Any, rows: Any) -> Any:
-    return jax.vmap(logit, in_axes=(0, 0, None))(params, fixed, rows)
+def _evaluate(forward: Forward, params: Any, fixed: Any, rows: Any) -> Any:
+    return jax.vmap(forward)(params, fixed, rows)
 
 
 def calibrated(logits: Float[np.ndarray, "members rows"], calibration: np.ndarray) -> Float[np.ndarray, "members rows"]:
@@ -198,20 +209,19 @@ def calibrated(logits: Float[np.ndarray, "members rows"], calibration: np.ndarra
     return expit(calibration[0] + calibration[1] * np.asarray(logits))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _descend(
-    loss: Loss, logit: Logit, rate: float, decay: float, start: Any, fixed: Any, rows: Any, batches: Any, held: Any
-) -> tuple[Any, Any]:
-    """Parameters at the start and at each look, and the log odds of what each member left out."""
+    loss: Loss, rate: float, decay: float, ridge: Any, start: Any, fixed: Any, rows: Any, batches: Any
+) -> Any:
+    """Parameters at each look."""
     looks, steps = batches.shape[:2]
-    # The straight line is shrunk by its own prior, in the loss.
+    # The straight line is shrunk by its ridge, as when it was found.
     shrunk = {name: name != "line" for name in start}
-    schedule = optax.cosine_decay_schedule(rate, looks * steps)
-    optimiser = optax.adamw(schedule, weight_decay=decay, mask=shrunk)
+    optimiser = optax.adamw(optax.cosine_decay_schedule(rate, looks * steps), weight_decay=decay, mask=shrunk)
 
     def total(params: Any, which: Any) -> Any:
         batch = jax.tree.map(lambda leaf: leaf[which], rows)
-        return jnp.sum(jax.vmap(loss)(params, fixed, batch))
+        return jnp.sum(jax.vmap(loss)(params, fixed, batch)) + 0.5 * ridge * (params["line"][:, 1:] ** 2).sum()
 
     def step(carry: Any, which: Any) -> tuple[Any, None]:
         params, state = carry
@@ -222,7 +232,4 @@ def _descend(
         carry, _ = jax.lax.scan(step, carry, which)
         return carry, carry[0]
 
-    _, later = jax.lax.scan(look, (start, optimiser.init(start)), batches)
-    params = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, later)
-    left = jax.tree.map(lambda leaf: leaf[held], rows)
-    return params, jax.lax.map(lambda p: jax.vmap(logit)(p, fixed, left), params)
+    return jax.lax.scan(look, (start, optimiser.init(start)), batches)[1]

@@ -40,16 +40,23 @@ class PersonRows(BaseEstimator, TransformerMixin):
 
     def transform(self, X: pd.DataFrame) -> Float[np.ndarray, "rows columns"]:
         """An array without missing values."""
-        from pipeline.fitting import read_rows
-
-        column = reader(X)
+        column, visit = reader(X), _visit(X[list(self.numbers)], 0.0)
         age, male = column("age_years", TYPICAL_AGE), column("male", TYPICAL_MALE)
-        readings = read_rows(X[list(self.numbers)])
-        value = np.concatenate([r.value for r in readings], axis=1)
-        whiten = np.concatenate([r.whiten[:, 0] for r in readings], axis=1)
         x = self.columns_.transform(X)
         beyond = x - self.columns_.transform(X.assign(**{n: np.nan for n in X.columns if n not in TOLD}))
-        return np.column_stack([age, male, value, whiten, x, beyond])
+        return np.column_stack([age, male, visit["value"], visit["whiten"], x, beyond])
+
+
+def _visit(table: pd.DataFrame, years: np.ndarray | float) -> dict[str, np.ndarray]:
+    """What each sensor read at one visit, one over its error (both 0 where it read nothing), and years from today."""
+    from pipeline.fitting import read_rows
+
+    readings = read_rows(table, years)
+    return {
+        "value": np.concatenate([r.value for r in readings], axis=1),
+        "whiten": np.concatenate([r.whiten[:, 0] for r in readings], axis=1),
+        "years": np.concatenate([r.years for r in readings], axis=1),
+    }
 
 
 class Hybrid(ClassifierMixin, BaseEstimator):
@@ -63,43 +70,56 @@ class Hybrid(ClassifierMixin, BaseEstimator):
     """
 
     fewest_events = 20
+    learns_from_later = True
 
     def __init__(self, twins: Sequence[str] = TWINS, n_members: int = 5, random_state: int = 0) -> None:
         self.twins = twins
         self.n_members = n_members
         self.random_state = random_state
 
-    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Hybrid:
-        """Learn all members at once from the columns of `PersonRows`."""
+    def fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        later: pd.DataFrame | None = None,
+    ) -> Hybrid:
+        """Learn all members at once from the columns of `PersonRows`, and from what the next visit read, if any."""
         from pipeline.models import encoder, ensemble
 
         self.classes_ = np.array([0, 1])
         y = np.asarray(y)
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        chain, rows, members = encoder.build(tuple(self.twins)), encoder.unpack(np.asarray(X)), self.n_members
+        chain, rows = encoder.build(tuple(self.twins)), encoder.unpack(np.asarray(X))
+        if later is not None:
+            rows["later"] = _visit(later.drop(columns="years"), later["years"].fillna(0.0).to_numpy())
+        members, seed = self.n_members, self.random_state
         descent = ensemble.Descent(RATE, DECAY, BATCH, STEPS, LOOKS)
-        parts = ensemble.divide(y, descent, members=members, rows_per_person=1, seed=self.random_state)
-        said = encoder.hear(chain, rows)
-        self.centre_, spread = np.nanmean(said, axis=0), np.nanstd(said, axis=0)
-        self.spread_ = np.where(spread > 1e-9, spread, 1.0)
+        parts = ensemble.divide(y, descent, members=members, rows_per_person=1, seed=seed)
+        sizes = (rows["told"].shape[1], *HIDDEN, rows["mean"].shape[1])
+        layers = ensemble.layers(sizes, members=members, seed=seed)
+        # Before learning, members differ in nothing that is heard, so the scale of what the twins say is common.
+        untaught = {"line": np.zeros((members, 1 + rows["x"].shape[1] + chain.numbers)), "layers": layers}
+        self.centre_, self.spread_ = np.zeros(chain.numbers), np.ones(chain.numbers)
+        said = ensemble.evaluate(chain.forward, untaught, self._scale(), rows)[1][0]
+        spread = np.nanstd(said, axis=0)
+        self.centre_, self.spread_ = np.nanmean(said, axis=0), np.where(spread > 1e-9, spread, 1.0)
         heard = np.nan_to_num((said - self.centre_) / self.spread_)
         C, lines = ensemble.straight_lines([np.column_stack([rows["x"], heard])] * members, y, weight, parts.fold)
-        sizes = (rows["told"].shape[1], *HIDDEN, rows["mean"].shape[1])
-        start = {"line": lines, "layers": ensemble.layers(sizes, members=members, seed=self.random_state)}
-        fixed = {"ridge": np.full(members, 1.0 / (C * weight.sum()))} | self._scale(members)
+        start, fixed = {"line": lines, "layers": layers}, self._scale()
         found, self.calibration_ = ensemble.learn(
-            chain.loss, chain.logit, start, fixed, rows, y, weight, parts, descent
+            chain.loss, chain.forward, start, fixed, C, rows, y, weight, parts, descent
         )
         self.line_, self.layers_ = found["line"], ensemble.to_arrays(found["layers"])
-        self.failed_ = int((self._each(chain.solved, rows) < 1.0).any(axis=0).sum())
+        self.failed_ = int(np.isnan(self._each(rows)[1]).any(axis=(0, 2)).sum())
         return self
 
     def members(self, X: np.ndarray) -> Float[np.ndarray, "members rows"]:
         """The risk of each row by each member: their spread is what is unknown about the model."""
         from pipeline.models import encoder, ensemble
 
-        chain = encoder.build(tuple(self.twins))
-        return ensemble.calibrated(self._each(chain.logit, encoder.unpack(np.asarray(X))), self.calibration_)
+        logits, _ = self._each(encoder.unpack(np.asarray(X)))
+        return ensemble.calibrated(logits, self.calibration_)
 
     def predict_proba(self, X: np.ndarray) -> Float[np.ndarray, "rows 2"]:
         """Chances of no event and of the event, the mean over members."""
@@ -110,15 +130,17 @@ class Hybrid(ClassifierMixin, BaseEstimator):
         """Whether the event is more likely than not."""
         return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
-    def _each(self, function: Any, rows: Any) -> Float[np.ndarray, "members rows"]:
-        from pipeline.models import ensemble
+    def _each(self, rows: Any) -> tuple[np.ndarray, ...]:
+        """Log odds of rows by each member, and what it hears from the twins."""
+        from pipeline.models import encoder, ensemble
 
         params = {"line": self.line_, "layers": ensemble.from_arrays(self.layers_)}
-        return ensemble.evaluate(function, params, self._scale(len(self.line_)), rows)
+        return ensemble.evaluate(encoder.build(tuple(self.twins)).forward, params, self._scale(), rows)
 
-    def _scale(self, members: int) -> dict[str, np.ndarray]:
+    def _scale(self) -> dict[str, np.ndarray]:
         """Centres and spreads of what the twins say, the same for every member."""
-        return {"centre": np.tile(self.centre_, (members, 1)), "spread": np.tile(self.spread_, (members, 1))}
+        both = {"centre": self.centre_, "spread": self.spread_}
+        return {name: np.tile(values, (self.n_members, 1)) for name, values in both.items()}
 
 
 def hybrid(

@@ -47,8 +47,7 @@ class Network(ClassifierMixin, BaseEstimator):
             "line": np.pad(lines, ((0, 0), (0, more))),
             "layers": ensemble.layers((wide.shape[1], *HIDDEN, 1), members=members, seed=seed),
         }
-        fixed = {"ridge": np.full(members, 1.0 / (C * weight.sum()))}
-        found, self.calibration_ = ensemble.learn(_loss, _logit, start, fixed, {"x": wide}, y, weight, parts, descent)
+        found, self.calibration_ = ensemble.learn(_loss, _forward, start, {}, C, {"x": wide}, y, weight, parts, descent)
         self.line_, self.layers_ = found["line"], ensemble.to_arrays(found["layers"])
         return self
 
@@ -58,7 +57,8 @@ class Network(ClassifierMixin, BaseEstimator):
 
         rows = {"x": ensemble.widen(np.asarray(X, dtype=float))}
         params = {"line": self.line_, "layers": ensemble.from_arrays(self.layers_)}
-        return ensemble.calibrated(ensemble.evaluate(_logit, params, {}, rows), self.calibration_)
+        (logits,) = ensemble.evaluate(_forward, params, {}, rows)
+        return ensemble.calibrated(logits, self.calibration_)
 
     def predict_proba(self, X: np.ndarray) -> Float[np.ndarray, "rows 2"]:
         """Chances of no event and of the event, the mean over members."""
@@ -70,19 +70,19 @@ class Network(ClassifierMixin, BaseEstimator):
         return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
 
-def _logit(params: Any, fixed: Any, rows: Any) -> Any:
+def _forward(params: Any, fixed: Any, rows: Any) -> tuple[Any]:
     """Log odds of rows by one member."""
     from pipeline.models.ensemble import through
 
     x, line = rows["x"], params["line"]
-    return line[0] + x @ line[1:] + through(params["layers"], x)[:, 0]
+    return (line[0] + x @ line[1:] + through(params["layers"], x)[:, 0],)
 
 
 def _loss(params: Any, fixed: Any, batch: Any) -> Any:
-    """What one member lacks a person, in nats, with the prior of its line."""
+    """What one member lacks a person, in nats."""
     from pipeline.models.ensemble import lack
 
-    return lack(_logit(params, fixed, batch), batch) + 0.5 * fixed["ridge"] * (params["line"][1:] ** 2).sum()
+    return lack(*_forward(params, fixed, batch), batch)
 
 
 def network(

@@ -14,6 +14,11 @@ PEOPLE = 211  # a length that no other array of a fitted model has
 COLUMNS = FeatureSet(
     ("age", "weight", "constant", "empty"), {"sex": ("female", "male"), "unasked": ("no", "yes")}, ()
 )
+# The hybrid simulates everybody at each step of learning.
+EVERY = [
+    pytest.param(builder, id=name, marks=[pytest.mark.slow] if name == "hybrid" else [])
+    for name, builder in MODELS.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def event(frame: pd.DataFrame) -> np.ndarray:
     return (frame["age"] + noise + 8 * (frame["sex"] == "male") > 54).to_numpy(dtype=int)
 
 
-@pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
+@pytest.fixture(scope="module", params=EVERY)
 def fitted(request: pytest.FixtureRequest, frame: pd.DataFrame, event: np.ndarray) -> Any:
     return fit(request.param, frame, event, COLUMNS, seed=3)
 
@@ -72,21 +77,21 @@ def test_takes_a_level_never_declared(fitted, frame):
     assert np.isfinite(fitted.predict_proba(taken(fitted, frame).assign(sex="unheard of"))).all()
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("model", EVERY)
 def test_fits_twenty_people(model, frame, event):
     assert len(set(event[20:40])) == 2
     risk = fit(model, frame.iloc[20:40], event[20:40], COLUMNS, seed=3).predict_proba(frame)
     assert np.isfinite(risk).all()
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("model", EVERY)
 def test_takes_numbers_alone_and_categories_alone(model, frame, event):
     for columns in (COLUMNS._replace(numbers=()), COLUMNS._replace(categories={})):
         estimator = fit(model, frame, event, columns, seed=3)
         assert np.isfinite(estimator.predict_proba(taken(estimator, frame))).all()
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("model", EVERY)
 def test_same_seed_gives_the_same_risks(model, frame, event):
     first, second = (fit(model, frame, event, COLUMNS, seed=3).predict_proba(frame) for _ in range(2))
     np.testing.assert_array_equal(first, second)
