@@ -167,8 +167,8 @@ def learn(
     """Parameters of all members after as many steps as serve the left-out people best, and how to calibrate them.
 
     `start` and `fixed` have members as first axis, `data` rows; `start` holds as `line` what `straight_lines` gave,
-    which stays under its ridge `C`. The calibration is level and slope on the log odds of the left-out people, the slope
-    normal around 1 with spread `SLOPE_SD`.
+    which stays under its ridge `C`. The calibration is level and slope on the log odds of the left-out people, the
+    slope normal around 1 with spread `SLOPE_SD`.
     """
     rows = lengthen(data | {"event": event, "weight": weight / weight.mean()})
     ridge = 1.0 / (C * weight.sum())

@@ -40,14 +40,14 @@ class PersonRows(BaseEstimator, TransformerMixin):
 
     def transform(self, X: pd.DataFrame) -> Float[np.ndarray, "rows columns"]:
         """An array without missing values."""
-        column, visit = reader(X), _visit(X[list(self.numbers)], 0.0)
+        column, visit = reader(X), read_visit(X[list(self.numbers)], 0.0)
         age, male = column("age_years", TYPICAL_AGE), column("male", TYPICAL_MALE)
         x = self.columns_.transform(X)
         beyond = x - self.columns_.transform(X.assign(**{n: np.nan for n in X.columns if n not in TOLD}))
         return np.column_stack([age, male, visit["value"], visit["whiten"], x, beyond])
 
 
-def _visit(table: pd.DataFrame, years: np.ndarray | float) -> dict[str, np.ndarray]:
+def read_visit(table: pd.DataFrame, years: np.ndarray | float) -> dict[str, np.ndarray]:
     """What each sensor read at one visit, one over its error (both 0 where it read nothing), and years from today."""
     from pipeline.fitting import read_rows
 
@@ -92,7 +92,7 @@ class Hybrid(ClassifierMixin, BaseEstimator):
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
         chain, rows = encoder.build(tuple(self.twins)), encoder.unpack(np.asarray(X))
         if later is not None:
-            rows["later"] = _visit(later.drop(columns="years"), later["years"].fillna(0.0).to_numpy())
+            rows["later"] = read_visit(later.drop(columns="years"), later["years"].fillna(0.0).to_numpy())
         members, seed = self.n_members, self.random_state
         descent = ensemble.Descent(RATE, DECAY, BATCH, STEPS, LOOKS)
         parts = ensemble.divide(y, descent, members=members, rows_per_person=1, seed=seed)

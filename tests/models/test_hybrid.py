@@ -7,9 +7,9 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from pipeline.fitting import FREE, describe, personalise
+from pipeline.fitting import FREE, SENSORS, describe, personalise
 from pipeline.models import FeatureSet, encoder, ensemble, fit, hybrid
-from pipeline.models.hybrid import TWINS, Hybrid
+from pipeline.models.hybrid import TWINS, Hybrid, read_visit
 
 READ = ("age_years", "height_cm", "weight_kg", "body_fat_percent", "sbp_mmhg", "dbp_mmhg")
 COLUMNS = FeatureSet(READ, {"sex": ("female", "male")}, ())
@@ -146,7 +146,7 @@ def test_age_and_sex_alone_leave_the_prior():
     assert np.abs(encoder.encode(params, rows)).max() > 0.5
 
 
-def test_the_linear_posterior_mean_is_near_the_mode(monkeypatch):
+def test_the_linear_posterior_mean_is_near_the_mode():
     """Against the fits of the same visit, which iterate."""
     _, frame = people(40)
     _, rows = told(frame)
@@ -161,7 +161,7 @@ def test_the_linear_posterior_mean_is_near_the_mode(monkeypatch):
         assert np.median(np.abs(np.asarray(person[name]) - mode[name])) < close, name
 
 
-def test_a_later_visit_is_learned_from_and_not_asked_for(monkeypatch):
+def test_a_later_visit_is_learned_from_and_not_asked_for():
     truth, frame = people(200)
     y = (truth["sbp_mmhg"] > 130).to_numpy(int)
     build = lambda *of: hybrid(*of).set_params(risk__twins=("blood_pressure",), risk__n_members=2)  # noqa: E731
@@ -172,14 +172,29 @@ def test_a_later_visit_is_learned_from_and_not_asked_for(monkeypatch):
     assert np.isfinite(risks[1]).all()
     again = fit(build, frame, y, COLUMNS, seed=3, later=later).predict_proba(frame)[:, 1]
     np.testing.assert_array_equal(risks[1], again)
-    rows = encoder.unpack(with_later[0].transform(frame))
-    there = {"value": np.full_like(rows["visit"]["value"], 170.0), "years": np.full_like(rows["visit"]["value"], 3.0)}
-    there["whiten"] = np.eye(rows["visit"]["value"].shape[1])[8] / 7.7 + 0.0 * there["value"]
-    params, fixed = member(rows, np.ones((2, 5)))
-    data = rows | {"event": y, "weight": np.ones(200)}
+    assert not np.array_equal(*risks)
+
+
+def test_what_the_next_visit_read_has_to_be_explained():
+    """A pressure far above that of today makes the loss larger, by the error of a visit and of the years between."""
+    _, frame = people(30)
+    _, rows = told(frame)
     chain = encoder.build(("blood_pressure",))
-    loss = jax.jit(chain.loss)
-    assert float(loss(params, fixed, data | {"later": there})) > float(loss(params, fixed, data)) + 0.5
+    params, _ = member(rows, np.ones((2, chain.numbers)))
+    fixed = {"centre": np.zeros(chain.numbers), "spread": np.ones(chain.numbers)}
+    systolic = [sensor.tells for sensor in SENSORS].index("sbp_mmhg")
+    one = np.zeros(len(SENSORS))
+    one[systolic] = 1.0
+    losses = []
+    for pressure in (None, 130.0, 200.0):
+        later = pd.DataFrame({"sbp_mmhg": [np.nan if pressure is None else pressure] * 30, "years": 4.0})
+        visit = read_visit(later.drop(columns="years"), later["years"].to_numpy())
+        if pressure:
+            np.testing.assert_allclose(visit["whiten"], one / np.sqrt(7.7**2 + 4 * 3.5**2) + np.zeros((30, 1)))
+            np.testing.assert_allclose(visit["years"][:, systolic], 4.0)
+        data = rows | {"later": visit, "event": np.zeros(30), "weight": np.ones(30)}
+        losses.append(float(jax.jit(chain.loss)(params, fixed, data)))
+    assert losses[0] < losses[1] < losses[2] - 1.0
 
 
 @pytest.mark.slow
