@@ -45,7 +45,7 @@ def event(frame: pd.DataFrame) -> np.ndarray:
     return (frame["age"] + noise + 8 * (frame["sex"] == "male") > 54).to_numpy(dtype=int)
 
 
-@pytest.fixture(scope="module", params=EVERY)
+@pytest.fixture(params=EVERY)
 def fitted(request: pytest.FixtureRequest, frame: pd.DataFrame, event: np.ndarray) -> Any:
     return fit(request.param, frame, event, COLUMNS, seed=3)
 
