@@ -84,7 +84,7 @@ def _assembled(
     features: pd.DataFrame | None,
 ) -> Matrix:
     from pipeline import models
-    from pipeline.cohorts import baseline
+    from pipeline.cohorts import baseline, next_visit
 
     known = study.known_variables()
     return models.assemble(
@@ -96,6 +96,7 @@ def _assembled(
         known=known,
         names=names,
         horizon_years=study.outcome.horizon_years,
+        later=next_visit(observations, known),
     )
 
 

@@ -25,13 +25,12 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
     validate(predictions, "predictions", "predictions.parquet").to_parquet(stage.path("predictions.parquet"))
 
     stage.path("models").mkdir()
-    for model, builder in builders.items():
-        for name, columns in matrix.sets.items():
-            estimator = models.refit(matrix, draws, builder, name, **learning)
-            path = stage.path(f"models/{model}__{name}.skops")
-            models.save(estimator, path)
-            signature = models.describe(estimator, matrix.frame, columns)
-            path.with_suffix(".json").write_text(json.dumps(signature, indent=1) + "\n", encoding="utf-8")
+    for model, name in models.pairs(builders, matrix.sets):
+        estimator = models.refit(matrix, draws, builders[model], name, **learning)
+        path = stage.path(f"models/{model}__{name}.skops")
+        models.save(estimator, path)
+        signature = models.describe(estimator, matrix.frame, matrix.sets[name])
+        path.with_suffix(".json").write_text(json.dumps(signature, indent=1) + "\n", encoding="utf-8")
     ranged = predictions[(predictions["repeat"] == 0) & (predictions["feature_set"] != "routine")]
     without = ranged.loc[ranged["risk_low"].isna(), "person_id"].nunique()
     sets = {name: columns.describe() for name, columns in matrix.sets.items()}

@@ -1,7 +1,7 @@
 """Source data to canonical tables: one file a kind of source, units converted here and nowhere else."""
 
 from pipeline.cohorts.assemble import COHORTS, Cohort, build
-from pipeline.cohorts.baseline import baseline
+from pipeline.cohorts.baseline import baseline, next_visit
 from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, censoring_weights
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
@@ -16,5 +16,6 @@ __all__ = [
     "build",
     "censoring_weights",
     "fetch",
+    "next_visit",
     "to_html",
 ]

@@ -1,4 +1,4 @@
-"""What is known of each person at time zero, as one row."""
+"""What is known of each person at time zero, and at the next visit after it, as one row."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from pipeline.cohorts.outcome import DAYS_A_YEAR
 from pipeline.cohorts.units import is_implausible
 from pipeline.schema import Variable
 
@@ -61,3 +62,19 @@ def baseline(people: pd.DataFrame, observations: pd.DataFrame, known: Mapping[st
         columns[BMI] = columns[BMI].fillna(derived) if BMI in columns else derived
     table = pd.DataFrame(columns, index=ids)
     return table[[name for name in known if name in columns]]
+
+
+def next_visit(observations: pd.DataFrame, known: Mapping[str, Variable]) -> pd.DataFrame | None:
+    """The first readings of each person after time zero: `years` after it, and a column a number; None without any.
+
+    What a model may learn from and never predict with. Several readings of that day are averaged.
+    """
+    numbers = [name for name in known if known[name].kind == "number"]
+    after = observations[(observations["time_d"] > 0) & observations["value"].notna()]
+    after = after[after["variable"].isin(numbers)]
+    if after.empty:
+        return None
+    day = after.groupby("person_id")["time_d"].transform("min")
+    table = after[after["time_d"] == day].pivot_table(index="person_id", columns="variable", values="value")
+    table.columns.name = None
+    return table.assign(years=after.groupby("person_id")["time_d"].min() / DAYS_A_YEAR)

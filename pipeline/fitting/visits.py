@@ -82,6 +82,19 @@ def read(sensor: Sensor, visits: Visits, people: Sequence[str]) -> Readings:
     return Readings(value, years, _whitening(sensor, years, there, times))
 
 
+def read_rows(table: pd.DataFrame, years: Float[np.ndarray, " people"] | float = 0.0) -> list[Readings]:
+    """What every sensor reads in a table of one visit a person, so many years from today.
+
+    `table` has a column a variable. How many readings a number is the mean of is not known from it: one is assumed.
+    """
+    rows = np.arange(len(table)).astype(str)
+    times = YEAR * np.broadcast_to(years, len(table))
+    index = pd.MultiIndex.from_arrays([rows, times], names=["person_id", "time_d"])
+    mean = table.select_dtypes("number").set_axis(index)
+    visits = Visits(mean, mean.notna().astype(float))
+    return [read(sensor, visits, list(rows)) for sensor in SENSORS]
+
+
 def _whitening(sensor: Sensor, years: np.ndarray, there: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Inverse Cholesky factors of the errors: of a visit, shared by all, and of the wandering since the visit."""
     since = np.minimum(np.abs(years)[:, :, None], np.abs(years)[:, None, :])

@@ -11,13 +11,25 @@ from functools import partial
 
 from pipeline.models.boosting import boosting
 from pipeline.models.cox import cox
-from pipeline.models.cross_validation import Builder, FewEventsError, fit, learns_from_time, out_of_fold, refit, split
+from pipeline.models.cross_validation import (
+    ROUTINE_ONLY,
+    Builder,
+    FewEventsError,
+    fit,
+    learns_from_time,
+    out_of_fold,
+    pairs,
+    refit,
+    split,
+)
 from pipeline.models.files import TRUSTED_TYPES, describe, load, save, settings
 from pipeline.models.forest import forest
 from pipeline.models.hazard import hazard
+from pipeline.models.hybrid import hybrid
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, assemble, stack_draws
+from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
 from pipeline.models.uncertainty import RiskSamples, sample_risks
@@ -28,11 +40,14 @@ MODELS: dict[str, Builder] = {
     "forest": forest,
     "cox": cox,
     "hazard": hazard,
+    "network": network,
+    "hybrid": hybrid,
 }
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
 
 __all__ = [
     "MODELS",
+    "ROUTINE_ONLY",
     "TRUSTED_TYPES",
     "Builder",
     "FeatureSet",
@@ -49,6 +64,7 @@ __all__ = [
     "load",
     "logistic",
     "out_of_fold",
+    "pairs",
     "refit",
     "sample_risks",
     "save",

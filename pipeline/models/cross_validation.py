@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.runs import RunError
 Builder = Callable[[int, Sequence[str], Mapping[str, Sequence[str]], int], Any]
 
 INTERVAL = (0.025, 0.975)
+ROUTINE_ONLY = frozenset({"hybrid"})      # models that make their own mechanistic features
 ROWS = 100_000   # of draws put through a model at once; bounds memory, not the result
 
 
@@ -51,6 +52,11 @@ def split(
     return fold
 
 
+def pairs(models: Iterable[str], sets: Mapping[str, FeatureSet]) -> list[tuple[str, str]]:
+    """Every model with every feature set that it takes."""
+    return [(m, s) for m, s in product(models, sets) if not (m in ROUTINE_ONLY and sets[s].mechanistic)]
+
+
 def out_of_fold(
     matrix: Matrix,
     draws: TwinDraws | None,
@@ -74,7 +80,7 @@ def out_of_fold(
     """
     fold_of = [split(matrix.event, matrix.groups, folds=folds, seed=seed + r) for r in range(repeats)]
     drawn = [_redrawn(draws, fold, seed) for fold in fold_of]
-    tasks = list(product(builders, matrix.sets, range(repeats)))
+    tasks = [(*pair, repeat) for pair in pairs(builders, matrix.sets) for repeat in range(repeats)]
     calls = (
         delayed(_predict)(
             builders[model],
@@ -86,6 +92,7 @@ def out_of_fold(
             train_draws,
             seed,
             matrix.follow,
+            matrix.later,
         )
         for model, name, repeat in tasks
     )
@@ -121,12 +128,14 @@ def fit(
     rows_per_person: int = 1,
     weight: Float[np.ndarray, " rows"] | float = 1.0,
     follow: FollowUp | None = None,
+    later: pd.DataFrame | None = None,
 ) -> Any:
     """A model fitted to these rows; its `feature_names_in_` are the columns it uses.
 
-    `weight` is of the person, whose rows share it; `follow`, of the rows, is for models that learn from time. A column
-    that nobody has teaches nothing and is left out. Raises `RunError` for a model that has fewer events to learn from
-    than it needs (`FewEventsError`), or no time.
+    `weight` is of the person, whose rows share it; `follow`, of the rows, is for models that learn from time. `later`
+    holds the next visit of each row, of which a model learns if it can, and which it never needs for a prediction. A
+    column that nobody has teaches nothing and is left out. Raises `RunError` for a model that has fewer events to learn
+    from than it needs (`FewEventsError`), or no time.
     """
     known = [name for name in columns.columns if frame[name].notna().any()]
     if not known:
@@ -150,6 +159,8 @@ def fit(
                 "under [models], or give [outcome] events and horizon_years"
             )
         given["risk__follow"] = follow
+    if later is not None and getattr(last, "learns_from_later", False):
+        given["risk__later"] = later
     return model.fit(frame[known], event, **given)
 
 
@@ -183,7 +194,9 @@ def refit(
     block = None
     if draws is not None and columns.mechanistic:
         block = take(draws.features, draws.redrawn(some, seed))
-    return _fit_people(builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, matrix.follow)
+    return _fit_people(
+        builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, matrix.follow, matrix.later
+    )
 
 
 def _redrawn(draws: TwinDraws | None, fold: Int[np.ndarray, " people"], seed: int) -> list[np.ndarray]:
@@ -203,6 +216,7 @@ def _fit_people(
     train_draws: int,
     seed: int,
     follow: FollowUp | None,
+    later: pd.DataFrame | None,
 ) -> Any:
     weight = np.ones(len(train))
     if follow is not None and not learns_from_time(builder):      # then whoever was lost teaches nothing
@@ -226,6 +240,7 @@ def _fit_people(
         rows_per_person=times,
         weight=np.repeat(weight, times),
         follow=None if follow is None else follow.of(who),
+        later=None if later is None else later.iloc[who],
     )
 
 
@@ -251,12 +266,13 @@ def _predict(
     train_draws: int,
     seed: int,
     follow: FollowUp | None,
+    later: pd.DataFrame | None,
 ) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
     risk, low, high = (np.full(len(event), np.nan) for _ in range(3))
     for number in np.unique(fold):
         test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         draws = None if drawn is None else take(drawn[0], drawn[1][number])
-        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow)
+        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow, later)
         each = predict_draws(estimator, frame, columns, draws, test)
         risk[test] = each.mean(axis=1)
         if draws is not None:

@@ -80,6 +80,7 @@ class Matrix(NamedTuple):
     sets: dict[str, FeatureSet]
     absent: tuple[str, ...]                    # predictors that the cohort does not have; all missing
     follow: FollowUp | None = None             # None: the event is of the visit itself, and known of everybody
+    later: pd.DataFrame | None = None          # the next visit of each, to learn from only; see `next_visit`
 
     @property
     def weight(self) -> Float[np.ndarray, " people"]:
@@ -97,11 +98,13 @@ def assemble(
     known: Mapping[str, Variable],
     names: Sequence[str],
     horizon_years: float | None = None,
+    later: pd.DataFrame | None = None,
 ) -> Matrix:
     """Everybody with an outcome, and the columns of the feature sets `names`.
 
     `baseline` has person_id as index and one column a variable; `features` (column person_id) may be None
-    when only "routine" is asked for. Nothing is learned here: missing stays missing.
+    when only "routine" is asked for; `later` is what `next_visit` found. Nothing is learned here: missing stays
+    missing.
     """
     by_person = people.set_index("person_id")[["group_id"]].join(
         outcomes.set_index("person_id")[["event", "time_d", "status", "weight"]], how="inner", validate="one_to_one"
@@ -157,6 +160,7 @@ def assemble(
         {name: every[name] for name in names},
         absent,
         follow,
+        None if later is None else later.reindex(persons),
     )
 
 

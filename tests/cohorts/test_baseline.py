@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.cohorts import baseline
+from pipeline.cohorts import baseline, next_visit
 from pipeline.schema import variables
 
 PEOPLE = pd.DataFrame(
@@ -67,3 +67,13 @@ def test_observations_of_other_people_are_ignored(order):
     readings = zip("zab", (90, 120, 130), strict=True)
     rows = observed(*((who, 0, "sbp_mmhg", value, None) for who, value in readings))
     assert baseline(PEOPLE, rows.iloc[order], variables())["sbp_mmhg"].tolist() == [120.0, 130.0]
+
+
+def test_the_next_visit_is_the_first_day_after_time_zero():
+    rows = observed(
+        ("a", 0, "sbp_mmhg", 100, None), ("a", 730.5, "sbp_mmhg", 110, None), ("a", 730.5, "sbp_mmhg", 114, None),
+        ("a", 900, "bmi_kg_m2", 30, None), ("b", -3, "sbp_mmhg", 120, None), ("b", 5, "smoking_status", None, "former"),
+    )  # fmt: skip
+    table = next_visit(rows, variables())
+    assert table.to_dict("index") == {"a": {"sbp_mmhg": 112.0, "years": 2.0}}
+    assert next_visit(rows[rows["time_d"] <= 0], variables()) is None

@@ -15,6 +15,11 @@ PEOPLE = 211  # a length that no other array of a fitted model has
 COLUMNS = FeatureSet(
     ("age", "weight", "constant", "empty"), {"sex": ("female", "male"), "unasked": ("no", "yes")}, ()
 )
+# The hybrid simulates everybody at each step of learning.
+EVERY = [
+    pytest.param(builder, id=name, marks=[pytest.mark.slow] if name == "hybrid" else [])
+    for name, builder in MODELS.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +52,7 @@ def follow(event: np.ndarray) -> FollowUp:
     return FollowUp(time_d, np.where(event == 1, "event", "censored"), np.ones(len(event)), 100.0)
 
 
-@pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
+@pytest.fixture(params=EVERY)
 def fitted(request: pytest.FixtureRequest, frame: pd.DataFrame, event: np.ndarray) -> Any:
     return fit(request.param, frame, event, COLUMNS, seed=3, follow=follow(event))
 
@@ -79,7 +84,7 @@ def test_takes_a_level_never_declared(fitted, frame):
     assert np.isfinite(fitted.predict_proba(taken(fitted, frame).assign(sex="unheard of"))).all()
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("model", EVERY)
 def test_fits_twenty_people_or_says_what_is_too_few(model, frame, event):
     few = event[20:40]
     assert 2 < few.sum() < 18
@@ -95,14 +100,14 @@ def test_fits_twenty_people_or_says_what_is_too_few(model, frame, event):
         assert np.isfinite(risks()).all()
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("model", EVERY)
 def test_takes_numbers_alone_and_categories_alone(model, frame, event):
     for columns in (COLUMNS._replace(numbers=()), COLUMNS._replace(categories={})):
         estimator = fit(model, frame, event, columns, seed=3, follow=follow(event))
         assert np.isfinite(estimator.predict_proba(taken(estimator, frame))).all()
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("model", EVERY)
 def test_same_seed_gives_the_same_risks(model, frame, event):
     first, second = (
         fit(model, frame, event, COLUMNS, seed=3, follow=follow(event)).predict_proba(frame) for _ in range(2)

@@ -3,14 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
 
-from pipeline.models import MODELS, FeatureSet, Matrix, TwinDraws, out_of_fold, split
+from pipeline.models import MODELS, ROUTINE_ONLY, FeatureSet, Matrix, TwinDraws, fit, out_of_fold, pairs, split
 from pipeline.runs import RunError
 from pipeline.schema import validate
 from tests.models.people import make
 
+# The hybrid simulates everybody at each step of learning.
+FAST = [name for name in MODELS if name != "hybrid"]
+EVERY = [*FAST, pytest.param("hybrid", marks=pytest.mark.slow)]
 SETTINGS = {"train_draws": 2, "folds": 4, "repeats": 2, "seed": 11}
 
 
@@ -41,22 +46,27 @@ def test_too_few_events_are_said_in_words():
         split(event, np.arange(8).astype(str), folds=3, seed=0)
 
 
-def test_predictions_keep_their_contract_and_find_the_signal(matrix, draws):
-    table = validate(out_of_fold(matrix, draws, MODELS, **SETTINGS, jobs=1), "predictions", "predictions")
-    assert len(table) == len(MODELS) * 2 * 2 * len(matrix.event)
+@pytest.mark.parametrize("model", EVERY)
+def test_predictions_keep_their_contract_and_find_the_signal(matrix, draws, model):
+    found = out_of_fold(matrix, draws, {model: MODELS[model]}, **SETTINGS, jobs=1)
+    table = validate(found, "predictions", "predictions")
+    assert len(table) == (1 if model in ROUTINE_ONLY else 2) * 2 * len(matrix.event)
     for (model, name, _), rows in table.groupby(["model", "feature_set", "repeat"]):
         assert rows["person_id"].is_unique
         assert roc_auc_score(rows["event"], rows["risk"]) > (0.78 if name == "both" else 0.65), model
         assert rows["risk_low"].notna().all() == (name == "both")
     inside = table.dropna()
+    if model in ROUTINE_ONLY:
+        return
     assert (inside["risk_low"] <= inside["risk_high"]).all()
     assert inside["risk"].between(inside["risk_low"], inside["risk_high"]).mean() > 0.9
 
 
 def test_the_number_of_processes_changes_nothing(matrix, draws):
     settings = SETTINGS | {"repeats": 1}
-    one = out_of_fold(matrix, draws, MODELS, **settings, jobs=1)
-    two = out_of_fold(matrix, draws, MODELS, **settings, jobs=2)
+    some = {name: MODELS[name] for name in FAST}
+    one = out_of_fold(matrix, draws, some, **settings, jobs=1)
+    two = out_of_fold(matrix, draws, some, **settings, jobs=2)
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
@@ -96,3 +106,34 @@ def test_a_feature_set_without_any_value_is_refused(matrix):
     )
     with pytest.raises(RunError, match="has a value for anyone"):
         out_of_fold(empty, None, MODELS, **SETTINGS, jobs=1)
+
+
+def test_a_model_with_features_of_its_own_takes_no_others(matrix):
+    taken = [("logistic", "routine"), ("logistic", "both"), ("hybrid", "routine")]
+    assert pairs(["logistic", "hybrid"], matrix.sets) == taken
+
+
+def test_the_next_visit_reaches_only_whoever_learns_from_it(matrix):
+    later = pd.DataFrame({"years": 2.0, "age": 1.0}, index=matrix.frame.index)
+    given = []
+
+    class Learner(DummyClassifier):
+        learns_from_later = True
+
+        def fit(self, X, y, sample_weight=None, later=None):
+            given.append(later)
+            return super().fit(X, y)
+
+    def build(kind):
+        age = ColumnTransformer([("age", "passthrough", ["age"])])
+        return lambda *_: Pipeline([("columns", age), ("risk", kind())])
+
+    columns = matrix.sets["routine"]
+    fit(build(Learner), matrix.frame, matrix.event, columns, seed=1, later=later)
+    fit(build(DummyClassifier), matrix.frame, matrix.event, columns, seed=1, later=later)
+    assert [table is later for table in given] == [True]
+    given.clear()
+    settings = {**SETTINGS, "repeats": 1}
+    out_of_fold(matrix._replace(later=later), None, {"learner": build(Learner)}, **settings, jobs=1)
+    fold = split(matrix.event, matrix.groups, folds=4, seed=11)
+    assert [list(table.index) for table in given[:4]] == [list(matrix.frame.index[fold != k]) for k in range(4)]

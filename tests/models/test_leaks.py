@@ -17,7 +17,9 @@ from pipeline.schema import TableError, variables
 from tests.models.followed import follow_up, happened, matrix_of, people
 from tests.repository import ROOT
 
-every_model = pytest.mark.parametrize("model", MODELS)
+# The hybrid simulates everybody at each step of learning.
+SLOW = {"hybrid": pytest.mark.slow}
+every_model = pytest.mark.parametrize("model", [pytest.param(m, marks=SLOW.get(m, ())) for m in MODELS])
 SETTINGS = {"folds": 3, "repeats": 1, "seed": 11, "train_draws": 2, "jobs": 1}
 
 
