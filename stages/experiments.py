@@ -25,6 +25,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     common: dict[str, Any] = {"feature_set": "routine", "seed": study.seed}
+    sampling = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap}
     tables = {}
     if curve := asked.learning_curve:
         tables["learning_curve"] = experiments.learning_curve(
@@ -36,8 +37,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
             builders,
             **common,
             variables=asked.missing_at_use,
-            folds=study.models.folds,
-            resamples=study.evaluation.bootstrap,
+            **sampling,
         )
     if shift := asked.range_shift:
         tables["range_shift"] = experiments.range_shift(
@@ -50,8 +50,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
             matrix,
             builders,
             **common,
-            folds=study.models.folds,
-            resamples=study.evaluation.bootstrap,
+            **sampling,
         )
         stage.inputs[asked.transport_from.name] = hash_file(asked.transport_from)
     observations = pd.read_parquet(stage.read(folder / "cohort" / "observations.parquet"))
@@ -62,16 +61,14 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
             observations,
             builders,
             **common,
+            **sampling,
             earlier=asked.repeated_visits,
-            folds=study.models.folds,
             repeats=study.models.repeats,
             threshold=study.evaluation.threshold,
-            resamples=study.evaluation.bootstrap,
             progress=True,
         )
     if asked.forecasts:
-        settings = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap, "seed": study.seed}
-        every = [f.model_dump() | settings for f in asked.forecasts]
+        every = [f.model_dump() | sampling | {"seed": study.seed} for f in asked.forecasts]
         tables["forecast"] = pd.concat([experiments.forecast(people, observations, **each) for each in every])
     for name, found in tables.items():
         found.to_csv(stage.path(f"{name}.csv"), index=False)

@@ -17,7 +17,7 @@ def strata(study: Study, folder: Path, stage: Stage) -> None:
     import numpy as np
     import pandas as pd
 
-    from pipeline.fitting import deviations, read_draws
+    from pipeline.fitting import read_draws
     from pipeline.models import stack_draws
     from pipeline.strata import changes_until, evidence_on, find_benefit, find_endotypes
 
@@ -37,11 +37,7 @@ def strata(study: Study, folder: Path, stage: Stage) -> None:
     means = {f"{s} {o}": values.mean(axis=1) for s, by in changes.items() for o, values in by.items()}
 
     # Height says nothing of how a risk comes about.
-    far = {name: z for name, z in deviations(fitted.people).items() if name != "height_cm"}
-    profile, sd = (
-        pd.DataFrame({n: each(z, axis=1) for n, z in far.items()}, index=fitted.person_id).loc[persons]
-        for each in (np.mean, np.std)
-    )
+    profile, sd = (table.drop(columns="height_cm").loc[persons] for table in fitted.from_usual())
     found = find_endotypes(
         profile,
         sd,

@@ -1,6 +1,5 @@
 """Personalisation: the posterior of each person, from whatever was measured of them."""
 
-from pipeline.fitting.deviations import deviations
 from pipeline.fitting.life_course import LifeCourse, Youth, life_course
 from pipeline.fitting.people import Fitted, personalise, read_draws, write_draws
 from pipeline.fitting.population import Population, Unknowns, effective_share, learn_population, redraw
@@ -20,7 +19,6 @@ __all__ = [
     "Usual",
     "Youth",
     "describe",
-    "deviations",
     "effective_share",
     "learn_population",
     "life_course",

@@ -38,6 +38,15 @@ class Fitted(NamedTuple):
         """For each twin and person "ok", or why there is no fit."""
         return {twin: _status(twin, self.people, self.settled) for twin in self.parameters}
 
+    def from_usual(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """How far each person lies from what is usual, in spreads before measuring: mean and spread of each of `FREE`.
+
+        Usual is what stands before a quantity: for age and sex, and for body fat and liver fat also for the weight, for
+        diastolic also for systolic pressure. Without measurement the mean is 0 and the spread 1. NaN without a fit.
+        """
+        z, names, ids = self.unknowns.z.astype(float), [q.name for q in FREE], pd.Index(self.person_id)
+        return pd.DataFrame(z.mean(axis=1), ids, names), pd.DataFrame(z.std(axis=1), ids, names)
+
 
 def personalise(
     people: pd.DataFrame, observations: pd.DataFrame, twins: Collection[str], draws: int, seed: int

@@ -62,7 +62,7 @@ def changes_until(
 def find_benefit(
     person_id: Sequence[str],
     risk: Samples,
-    draw: Int[np.ndarray, "people samples"],
+    draw: Int[np.ndarray, "*people samples"],
     changes: Mapping[str, Mapping[str, Float[np.ndarray, "people draws"]]],
     effects: Mapping[str, Effect],
     *,
@@ -71,14 +71,15 @@ def find_benefit(
     """Expected absolute risk reduction (ARR) of each scenario for each person, and who gains most from which.
 
     `risk` is by the horizon without any change, `changes` are by scenario and observable, `draw` names the draw of
-    the person that each sample of the risk belongs to. Risk under a scenario is 1 - (1 - risk) ** RR, with log RR the
-    sum over mediators of `effects` of change times effect; each sample has one draw of the trial effects, the same for
-    all people. The number needed to treat (NNT) is 1 / ARR, infinite where the ARR may be 0: then it is at least
-    `nnt_low`. A scenario is a person's best if it reduces risk more than every other, and no change, with a chance of
+    the person that each sample of the risk belongs to, for all people alike or for each. Risk under a scenario is
+    1 - (1 - risk) ** RR, with log RR the sum over mediators of `effects` of change times effect; each sample has one
+    draw of the trial effects, the same for all people. The number needed to treat (NNT) is 1 / ARR, infinite where
+    the ARR may be 0: then it is at least `nnt_low`. A scenario is a person's best if it reduces risk more than every other, and no change, with a chance of
     at least `SURE`, and the interval of its ARR lies above 0. The chance is never 1: it is what so many draws of a
     person can tell, by Laplace's rule of succession. Scenarios without any mediator of `effects` are left out. Who has
     a risk or a change that is not known has NaN, and no best.
     """
+    of = np.broadcast_to(draw, risk.shape).astype(np.int64)
     slopes = _trial_effects(effects, risk.shape[1], seed)
     reductions, cut, beyond = {}, {}, {}
     for scenario, by_observable in changes.items():
@@ -88,7 +89,7 @@ def find_benefit(
         log_ratio, far = np.zeros_like(risk), np.zeros_like(risk, dtype=bool)
         outside = np.zeros(len(risk), dtype=bool)
         for name in mediators:
-            most, change = effects[name].most, np.take_along_axis(by_observable[name], draw, axis=1)
+            most, change = effects[name].most, np.take_along_axis(by_observable[name], of, axis=1)
             log_ratio += slopes[name] * np.clip(change, -most, most)
             far |= np.abs(change) > most
             outside |= np.abs(change.mean(axis=1)) > most

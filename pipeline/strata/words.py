@@ -30,6 +30,8 @@ WORDS = {
     "carbohydrate_fraction": Words("carbohydrate in the diet"),
     "fat_fraction": Words("fat in the diet"),
     "pdff_percent": Words("liver fat", beside=" for the weight"),
+    "alcohol_g_d": Words("alcohol"),
+    "cigarettes_if_smoker": Words("cigarettes", beside=" for a smoker"),
     "sbp_mmhg": Words("systolic pressure", "higher", "lower"),
     "dbp_mmhg": Words("diastolic pressure", "higher", "lower", " for the systolic"),
 }

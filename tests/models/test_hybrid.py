@@ -154,7 +154,7 @@ def test_the_linear_posterior_mean_is_near_the_mode():
     long = frame[list(READ[1:])].set_axis(ids).stack().rename_axis(["person_id", "variable"])
     long = long.rename("value").reset_index()
     table = pd.DataFrame({"person_id": ids, "age_years": frame["age_years"], "sex": frame["sex"]})
-    fitted = personalise(table, long.assign(time_d=0.0), ["blood_pressure", "body_composition"], 2, 0).table
+    fitted = personalise(table, long.assign(time_d=0.0, text=None), ["blood_pressure", "body_composition"], 2, 0).table
     mode = fitted.pivot_table(index="person_id", columns="parameter", values="mode").loc[ids]
     person = jax.vmap(describe)(rows["mean"], rows["known"])
     for name, close in (("sbp_mmhg", 0.1), ("dbp_mmhg", 0.1), ("height_cm", 0.5), ("body_fat_percent", 2.0)):

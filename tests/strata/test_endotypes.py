@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from pipeline.fitting import deviations, personalise
+from pipeline.fitting import personalise
 from pipeline.strata import endotypes, find_endotypes
 from tests.strata.virtual import NAMES, one_cloud, planted, virtual_cohort
 
@@ -144,11 +144,7 @@ def of_virtual_people(plant, seed):
     cohort = virtual_cohort(800, seed, plant)
     twins = ["body_composition", "liver_fat", "blood_pressure"]
     fitted = personalise(cohort.people, cohort.observations, twins, 32, seed=1)
-    far = {name: z for name, z in deviations(fitted.people).items() if name != "height_cm"}
-    profile, sd = (
-        pd.DataFrame({name: each(z, axis=1) for name, z in far.items()}, index=fitted.person_id)
-        for each in (np.mean, np.std)
-    )
+    profile, sd = (table.drop(columns="height_cm") for table in fitted.from_usual())
     people = cohort.people.set_index("person_id")
     risk = risks(cohort.z, people)
     outcomes = pd.DataFrame({"event": 0, "weight": 1.0}, index=people.index)
@@ -163,7 +159,7 @@ def test_planted_groups_are_found_through_measurement_and_fit():
     placed = groups.label >= 0
     assert placed.mean() > 0.95
     assert adjusted_rand_score(truth[placed], groups.label[placed]) > 0.8
-    assert groups.facts()["left_out"].keys() == {"activity_level"}
+    assert groups.facts()["left_out"].keys() == {"activity_level", "alcohol_g_d", "cigarettes_if_smoker"}
 
 
 @pytest.mark.slow

@@ -11,8 +11,10 @@ from pipeline.fitting.quantities import FREE, QUANTITIES, describe, possible
 from pipeline.fitting.sensors import PDFF_FLOOR, PDFF_SHARE, SENSORS
 
 NAMES = [quantity.name for quantity in FREE]
-ERRORS = {sensor.tells: (sensor.sd**2 + sensor.shared**2) ** 0.5 for sensor in SENSORS}
-READ = {sensor.tells: sensor.predict for sensor in SENSORS}
+UNMEASURED = ("alcohol_g_d", "cigarettes_if_smoker")      # asked, and not with an error of one size
+MEASURED = [sensor for sensor in SENSORS if sensor.tells not in UNMEASURED]
+ERRORS = {sensor.tells: (sensor.sd**2 + sensor.shared**2) ** 0.5 for sensor in MEASURED}
+READ = {sensor.tells: sensor.predict for sensor in MEASURED}
 MORE = 3                 # times as many are drawn as asked for: some are impossible
 
 
@@ -70,6 +72,5 @@ def virtual_cohort(size, seed, plant=one_cloud):
     sex = np.where(truth["male"] == 1.0, "male", "female")
     people = pd.DataFrame({"person_id": ids, "group_id": ids, "age_years": truth["age_years"], "sex": sex})
     observations = pd.DataFrame(seen, index=pd.Index(ids, name="person_id")).melt(ignore_index=False).reset_index()
-    return Virtual(
-        people, observations.assign(time_d=0.0), pd.DataFrame(z[kept], index=ids, columns=NAMES), truth, group[kept]
-    )
+    observations = observations.assign(time_d=0.0, text=None)
+    return Virtual(people, observations, pd.DataFrame(z[kept], index=ids, columns=NAMES), truth, group[kept])
