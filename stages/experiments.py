@@ -25,7 +25,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     require(study.models.names, models.MODELS, "[models] names")
     builders = {str(name): models.MODELS[name] for name in study.models.names}
     common: dict[str, Any] = {"feature_set": "routine", "seed": study.seed}
-    sampling = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap}
+    sampling: dict[str, Any] = {"folds": study.models.folds, "resamples": study.evaluation.bootstrap}
     tables = {}
     if curve := asked.learning_curve:
         tables["learning_curve"] = experiments.learning_curve(

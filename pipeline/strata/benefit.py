@@ -73,11 +73,11 @@ def find_benefit(
     `risk` is by the horizon without any change, `changes` are by scenario and observable, `draw` names the draw of
     the person that each sample of the risk belongs to, for all people alike or for each. Risk under a scenario is
     1 - (1 - risk) ** RR, with log RR the sum over mediators of `effects` of change times effect; each sample has one
-    draw of the trial effects, the same for all people. The number needed to treat (NNT) is 1 / ARR, infinite where
-    the ARR may be 0: then it is at least `nnt_low`. A scenario is a person's best if it reduces risk more than every other, and no change, with a chance of
-    at least `SURE`, and the interval of its ARR lies above 0. The chance is never 1: it is what so many draws of a
-    person can tell, by Laplace's rule of succession. Scenarios without any mediator of `effects` are left out. Who has
-    a risk or a change that is not known has NaN, and no best.
+    draw of the trial effects, the same for all people. The number needed to treat (NNT) is 1 / ARR, infinite where the
+    ARR may be 0: then it is at least `nnt_low`. A scenario is a person's best if it reduces risk more than every other,
+    and no change, with a chance of at least `SURE`, and the interval of its ARR lies above 0. The chance is never 1: it
+    is what so many draws of a person can tell, by Laplace's rule of succession. Scenarios without any mediator of
+    `effects` are left out. Who has a risk or a change that is not known has NaN, and no best.
     """
     of = np.broadcast_to(draw, risk.shape).astype(np.int64)
     slopes = _trial_effects(effects, risk.shape[1], seed)
