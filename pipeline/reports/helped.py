@@ -17,6 +17,11 @@ CHOICES = {
     "no trial evidence": "No trial evidence",
 }
 
+ASIDE = (
+    "Effort, cost and side effects count for nothing here, and every intervention is taken as kept up: it is where a talk "
+    "can begin, not what to choose."
+)
+
 
 def benefit(results: Results) -> dict[str, Any]:
     """Groups by best intervention, what they rest on, and what cannot be said."""
@@ -38,7 +43,7 @@ def benefit(results: Results) -> dict[str, Any]:
             }
         )
     through = [f"{wording.output(e['mediator'])[0]} ({e['source']}; {e['in_whom']})" for e in facts["effects"]]
-    said = [f"Trial evidence: {'; '.join(through)}."]
+    said = [f"Trial evidence: {'; '.join(through)}.", ASIDE]
     if facts["without_evidence"]:
         named = listing([f"“{results.scenario_title(n)}”" for n in facts["without_evidence"]])
         said.append(f"Nothing can be said of {named}: no trial tells what the change it makes does to this outcome.")
