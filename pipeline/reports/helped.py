@@ -18,8 +18,8 @@ CHOICES = {
 }
 
 ASIDE = (
-    "Effort, cost and side effects count for nothing here, and every intervention is taken as kept up: it is where a talk "
-    "can begin, not what to choose."
+    "Effort, cost and side effects count for nothing here, and every intervention is taken as kept up: it is where a "
+    "talk can begin, not what to choose."
 )
 
 
