@@ -22,7 +22,7 @@ def check_names(study: Study, file: Path) -> None:
     Slow, because it loads the registries, so it is asked only when the study has changed.
     """
     from pipeline.fitting import QUANTITIES
-    from pipeline.models import MODELS, learns_from_time
+    from pipeline.models import MODELS, ROUTINE_ONLY, learns_from_time
     from pipeline.strata import evidence
     from pipeline.twins import TWINS, YEARS, read_scenarios
 
@@ -35,6 +35,10 @@ def check_names(study: Study, file: Path) -> None:
         raise ConfigError(
             f"{file}: [models] names: {', '.join(timed)} can only learn from when an event came, and "
             f"{study.outcome.name} is of the visit itself; leave out, or give [outcome] events and horizon_years"
+        )
+    if study.report.model in ROUTINE_ONLY and study.report.feature_set != "routine":
+        raise ConfigError(
+            f'{file}: [report] feature_set: {study.report.model} makes its own features; write feature_set = "routine"'
         )
     outputs = [output for twin in study.twins.names for output in TWINS[twin].over_years]
     require(study.report.outputs, outputs, f"{file}: [report] outputs")

@@ -436,10 +436,12 @@ def test_a_folder_in_the_place_of_a_study_is_told(tmp_path):
         ("draws = 4", 'names = ["lung"]', ["[twins] names", "lung", "liver_fat"]),
         ("folds = 4", 'names = ["oracle", "logistic"]', ["[models] names", "oracle", "boosting"]),
         ("[0.2, 0.5]", '[0.5]\noutputs = ["pulse"]', ["[report] outputs", "pulse", "sbp_mmhg"]),
+        ("bands = [0.2, 0.5]\n", 'model = "hybrid"\nbands = [0.2]\n', ["[report] feature_set: hybrid makes its own"]),
     ],
 )
 def test_a_name_that_no_registry_has_is_told_by_the_check(tmp_path, old, new, said):
-    done = check(write(tmp_path, STUDY.replace(old, new)), tmp_path / "runs")
+    text = STUDY.replace("folds = 4", 'folds = 4\nnames = ["logistic", "hybrid"]') if "hybrid" in new else STUDY
+    done = check(write(tmp_path, text.replace(old, new)), tmp_path / "runs")
     assert done.returncode == 2
     assert all(part in done.stderr for part in said), done.stderr
     assert len(done.stderr.splitlines()) == 1

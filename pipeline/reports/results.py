@@ -74,6 +74,13 @@ class Results:
         report = self.study.report
         return table[(table["model"] == report.model) & (table["feature_set"] == report.feature_set)]
 
+    @cached_property
+    def trained(self) -> list[tuple[str, str]]:
+        """Every model with every feature set that it takes, in the order of the study."""
+        there = set(zip(self.metrics["model"], self.metrics["feature_set"], strict=True))
+        models = self.study.models
+        return [(m, s) for m in models.names for s in models.feature_sets if (m, s) in there]
+
     def metric(self, model: str, feature_set: str, metric: str) -> tuple[float, float, float]:
         """Value and interval of a metric; not a number where it was not measured."""
         table = self.metrics

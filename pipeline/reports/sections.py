@@ -130,20 +130,19 @@ def performance(results: Results) -> list[dict[str, Any]]:
     """A row a model and feature set: each measure with its interval."""
     rows = []
     report = results.study.report
-    for model in results.study.models.names:
-        for feature_set in results.study.models.feature_sets:
-            cells = []
-            for name, _, _, _, digits, factor in MEASURES:
-                value, low, high = (factor * v for v in results.metric(model, feature_set, name))
-                cells.append((number(value, digits), interval(low, high, digits) if is_known(value) else ""))
-            rows.append(
-                {
-                    "model": wording.model(model),
-                    "features": wording.FEATURE_SETS[feature_set],
-                    "chosen": (model, feature_set) == (report.model, report.feature_set),
-                    "cells": cells,
-                }
-            )
+    for model, feature_set in results.trained:
+        cells = []
+        for name, _, _, _, digits, factor in MEASURES:
+            value, low, high = (factor * v for v in results.metric(model, feature_set, name))
+            cells.append((number(value, digits), interval(low, high, digits) if is_known(value) else ""))
+        rows.append(
+            {
+                "model": wording.model(model),
+                "features": wording.FEATURE_SETS[feature_set],
+                "chosen": (model, feature_set) == (report.model, report.feature_set),
+                "cells": cells,
+            }
+        )
     return rows
 
 
@@ -158,10 +157,7 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
     rows = []
     for model in results.study.models.names:
         for feature_set, compared in COMPARED.items():
-            if (
-                feature_set not in results.study.models.feature_sets
-                or "routine" not in results.study.models.feature_sets
-            ):
+            if not {(model, feature_set), (model, "routine")} <= set(results.trained):
                 continue
             values = results.difference(model, feature_set, "auroc")
             added = "adding the twins" if feature_set == "both" else "using the twins instead of routine data"
