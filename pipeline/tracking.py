@@ -40,7 +40,7 @@ class Data(NamedTuple):
 class Fitted(NamedTuple):
     """A fitted model, and what it takes."""
 
-    estimator: Any                         # of scikit-learn parts alone: it loads without this library
+    estimator: Any                         # scikit-learn pipeline; parts of our own need this library to load
     columns: Sequence[Mapping[str, Any]]   # name and type ("double" or "string") of each input, in order
     example: Mapping[str, Any]             # one made-up row
     trusted_types: Sequence[str]           # that skops may load
