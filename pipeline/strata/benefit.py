@@ -23,13 +23,16 @@ INTERVAL = (0.025, 0.975)
 UNCLEAR, UNKNOWN, NO_EVIDENCE = "no clear winner", "not known", "no trial evidence"
 BEST = "best"          # in the place of a scenario: the row that holds a person's choice
 FIGURES = ("arr", "low", "high", "nnt", "nnt_low", "nnt_high")
+TOGETHER = 8           # consecutive samples, draws of the person under one model, that share one of the trial effects
+PARTS = ("person_sd", "model_sd")
 Samples = Float[np.ndarray, "people samples"]
 
 
 class Benefit(NamedTuple):
     """Absolute risk reductions of a cohort."""
 
-    table: pd.DataFrame      # person_id, scenario, choice, `FIGURES`, probability, cut (share of samples); `BEST` last
+    # person_id, scenario, choice, `FIGURES`, `PARTS`, probability, cut (share of samples); `BEST` last
+    table: pd.DataFrame
     groups: pd.DataFrame     # choice, people, `FIGURES`
     beyond: dict[str, int]   # scenario -> people whose mean change lies beyond what trials have seen
 
@@ -72,15 +75,19 @@ def find_benefit(
 
     `risk` is by the horizon without any change, `changes` are by scenario and observable, `draw` names the draw of
     the person that each sample of the risk belongs to, for all people alike or for each. Risk under a scenario is
-    1 - (1 - risk) ** RR, with log RR the sum over mediators of `effects` of change times effect; each sample has one
-    draw of the trial effects, the same for all people. The number needed to treat (NNT) is 1 / ARR, infinite where the
-    ARR may be 0: then it is at least `nnt_low`. A scenario is a person's best if it reduces risk more than every other,
-    and no change, with a chance of at least `SURE`, and the interval of its ARR lies above 0. The chance is never 1: it
-    is what so many draws of a person can tell, by Laplace's rule of succession. Scenarios without any mediator of
-    `effects` are left out. Who has a risk or a change that is not known has NaN, and no best.
+    1 - (1 - risk) ** RR, with log RR the sum over mediators of `effects` of change times effect; `TOGETHER` samples
+    share one draw of the trial effects, the same for all people. What differs within them is unknown of the person
+    (`person_sd`), what differs between them of the model and the trials (`model_sd`). The number needed to treat (NNT)
+    is 1 / ARR, infinite where the ARR may be 0: then it is at least `nnt_low`. A scenario is a person's best if it
+    reduces risk more than every other, and no change, with a chance of at least `SURE`, and the interval of its ARR
+    lies above 0. The chance is never 1: it is what so many draws of a person can tell, by Laplace's rule of succession.
+    Scenarios without any mediator of `effects` are left out. Who has a risk or a change that is not known has NaN, and
+    no best.
     """
     of = np.broadcast_to(draw, risk.shape).astype(np.int64)
-    slopes = _trial_effects(effects, risk.shape[1], seed)
+    alike = _together(risk.shape[1])
+    drawn = _trial_effects(effects, risk.shape[1] // alike, seed)
+    slopes = {name: np.repeat(values, alike) for name, values in drawn.items()}
     reductions, cut, beyond = {}, {}, {}
     for scenario, by_observable in changes.items():
         mediators = [name for name in effects if name in by_observable]
@@ -98,10 +105,10 @@ def find_benefit(
         cut[scenario], beyond[scenario] = far.mean(axis=1), int(outside.sum())
     choice, chance = _choose(reductions, len(risk), len(np.unique(draw)))
     figures = {
-        name: pd.DataFrame({**_summary(values), "probability": chance[name], "cut": cut[name]})
+        name: pd.DataFrame({**_summary(values), **_parts(values), "probability": chance[name], "cut": cut[name]})
         for name, values in reductions.items()
     }
-    figures[BEST] = pd.DataFrame(np.nan, index=range(len(risk)), columns=[*FIGURES, "probability", "cut"])
+    figures[BEST] = pd.DataFrame(np.nan, index=range(len(risk)), columns=[*FIGURES, *PARTS, "probability", "cut"])
     for name in reductions:
         figures[BEST][choice == name] = figures[name][choice == name]
     table = pd.concat(figures, names=["scenario", None]).reset_index("scenario").reset_index(drop=True)
@@ -143,6 +150,21 @@ def _summary(reduction: Samples) -> dict[str, np.ndarray]:
             name: np.where(np.isnan(value), np.nan, np.where(value > 0, 1.0 / value, np.inf))
             for name, value in needed.items()
         }
+
+
+def _together(samples: int) -> int:
+    return TOGETHER if samples % TOGETHER == 0 else 1
+
+
+def _parts(reduction: Samples) -> dict[str, np.ndarray]:
+    """Spread within and between samples that share the trial effects: components of a one-way analysis of variance."""
+    alike = _together(reduction.shape[1])
+    if alike == 1:
+        return dict.fromkeys(PARTS, np.full(len(reduction), np.nan))
+    blocks = reduction.reshape(len(reduction), -1, alike)
+    person = blocks.var(axis=2, ddof=1).mean(axis=1)
+    model = np.maximum(blocks.mean(axis=2).var(axis=1, ddof=1) - person / alike, 0.0)
+    return dict(zip(PARTS, (np.sqrt(person), np.sqrt(model)), strict=True))
 
 
 def _strata(reductions: Mapping[str, Samples], choice: np.ndarray) -> pd.DataFrame:

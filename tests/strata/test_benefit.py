@@ -138,6 +138,23 @@ def test_trial_effects_are_spread_evenly_and_do_not_follow_the_draws_of_people()
     assert not np.array_equal(slopes, _trial_effects(PRESSURE, 256, seed=6)["sbp_mmhg"])
 
 
+def test_what_is_unknown_of_the_person_is_told_apart_from_trials_and_model():
+    draw = np.random.default_rng(4)
+    samples, people = 4096, 3
+    wide = draw.normal(-8.0, 1.0, (people, samples)) * np.array([1.0, 0.0, 1.0])[:, None]
+    wide[1] = -8.0
+    risk = np.full((people, samples), 0.2)
+    risk[2] = np.repeat(draw.uniform(0.1, 0.3, samples // 8), 8)       # refits of a model that differ
+    table = find_benefit(["a", "b", "c"], risk, np.arange(samples), {"d": {"sbp_mmhg": wide}}, PRESSURE, seed=1).table
+    rows = table[table["scenario"] == "d"].set_index("person_id")
+    assert rows.loc["b", "person_sd"] < 1e-12
+    assert rows.loc["b", "model_sd"] > 1e-4, "trials alone"
+    assert rows.loc["a", "model_sd"] == pytest.approx(rows.loc["b", "model_sd"], rel=0.1)
+    exact = (0.8 ** np.exp(PRESSURE["sbp_mmhg"].log_per_unit * wide[0])).std()
+    assert rows.loc["a", "person_sd"] == pytest.approx(exact, rel=0.03)
+    assert rows.loc["c", "model_sd"] > 3 * rows.loc["a", "model_sd"]
+
+
 def test_changes_are_means_over_the_years_up_to_the_horizon():
     """-4 after one year and -8 after five: (0 - 4) / 2 for a year, then (-4 - 8) / 2 for four, over five years."""
     names = [f"drug_{year}y_change_sbp_mmhg" for year in (1, 5, 10)] + ["diet_5y_change_weight_kg", "now_sbp_mmhg"]
