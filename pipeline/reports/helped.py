@@ -71,6 +71,24 @@ def help_sentence(results: Results) -> str:
     )
 
 
+def help_one(results: Results, person_id: str) -> str:
+    """What would help one person most, and which doubt about it is larger; "" if nothing can be said."""
+    row = results.best.loc[person_id]
+    if row["choice"] == "no clear winner":
+        return "No intervention is clearly the best for this person."
+    if not is_known(row["arr"]):
+        return ""
+    doubt = DOUBTS["person" if row["person_sd"] > row["model_sd"] else "model"]
+    return (
+        f"Best for this person, if kept up: “{results.scenario_title(row['choice'])}”. Of 1 000 like this "
+        f"{number(1000 * row['arr'])} fewer would have the outcome "
+        f"({interval(1000 * row['low'], 1000 * row['high'])}); most of what is not known of that is {doubt}."
+    )
+
+
+DOUBTS = {"person": "about the person", "model": "about the model and the trials"}
+
+
 def endotypes(results: Results) -> dict[str, Any]:
     """Groups by mechanism, or why there are none."""
     facts = results.strata_facts["endotypes"]

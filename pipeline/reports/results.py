@@ -40,6 +40,7 @@ class Results:
     decision: pd.DataFrame
     strata: pd.DataFrame
     benefit: pd.DataFrame                    # groups by the intervention that would help most
+    best: pd.DataFrame                       # a row a person: that intervention, or why there is none
     endotypes: pd.DataFrame                  # groups by mechanism; empty unless stable
     strata_facts: dict[str, Any]             # what both rest on
     experiments: dict[str, pd.DataFrame]     # by name; empty until the study's experiments are made
@@ -139,6 +140,7 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         decision=table("evaluate/decision.parquet"),
         strata=table("evaluate/strata.parquet"),
         benefit=table("strata/benefit_groups.parquet"),
+        best=table("strata/benefit.parquet", filters=[("scenario", "==", "best")]).set_index("person_id"),
         endotypes=table("strata/endotype_groups.parquet"),
         strata_facts=text("strata/facts.json"),
         experiments={path.stem: pd.read_csv(read(path)) for path in sorted((folder / "experiments").glob("*.csv"))},

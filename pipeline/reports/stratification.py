@@ -185,6 +185,7 @@ def _example(results: Results, example: groups.Example, keep: Any) -> dict[str, 
         "who": f"{wording.capital(example.sex)}, {example.age}",
         "risk": wording.of_100(example.risk),
         "interval": wording.of_100_between(example.low, example.high),
+        "helped": helped.help_one(results, example.person_id),
         "figures": drawings,
         "changes": sections.changes(results, courses),
     }

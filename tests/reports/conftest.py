@@ -151,6 +151,8 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
              "nnt": [32.0, np.nan, np.nan], "nnt_low": [19.0, np.nan, np.nan], "nnt_high": [83.0, np.nan, np.nan]}
         ),
     )  # fmt: skip
+    best = {"person_id": ids, "scenario": "best", "choice": "less_500_kcal", "arr": 0.031, "low": 0.012, "high": 0.052}
+    write.table("strata/benefit", pd.DataFrame({**best, "person_sd": 0.01, "model_sd": 0.02}))
     heads = {"group": "int64", "name": "str", "people": "int64", "kind": "str", "column": "str", "mean": float,
              "low": float, "high": float}  # fmt: skip
     write.table("strata/endotype_groups", pd.DataFrame(columns=list(heads)).astype(heads))

@@ -283,6 +283,15 @@ def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
     assert "is clearly the best for 50 of 100 people; of 1 000 of them who keep it up, 31 fewer" in text
 
 
+def test_example_people_are_told_what_would_help_them(page, results):
+    said = "Of 1 000 like this 31 fewer would have the outcome (12 to 52); most of what is not known of that is"
+    assert f"{said} about the model and the trials." in words(page)
+    surer = results.best.assign(person_sd=0.03)
+    assert f"{said} about the person." in words(render(replace(results, best=surer)).html)
+    unclear = results.best.assign(choice="no clear winner")
+    assert "No intervention is clearly the best for this person." in words(render(replace(results, best=unclear)).html)
+
+
 def test_an_interval_that_touches_nothing_needs_at_least_so_many(results):
     table = results.benefit.assign(low=-0.001, nnt_high=np.inf)
     assert "at least 19" in words(render(replace(results, benefit=table)).html)
