@@ -28,7 +28,13 @@ class Told(NamedTuple):
 
 def tell(tables: Mapping[str, pd.DataFrame]) -> list[Told]:
     """The experiments that were made, in the order in which they are told."""
-    return [word(tables[name]) for name, word in TELLERS.items() if name in tables]
+    told = []
+    for name, word in TELLERS.items():
+        if name in tables:
+            apart = ["variable", "visits", "target"] if name == "forecast" else []
+            table = tables[name]
+            told += [word(part) for _, part in table.groupby(apart, sort=False)] if apart else [word(table)]
+    return told
 
 
 def _learning_curve(table: pd.DataFrame) -> Told:
@@ -99,31 +105,33 @@ def _range_shift(table: pd.DataFrame) -> Told:
 
 
 def _forecast(table: pd.DataFrame) -> Told:
+    first = table.iloc[0]
+    label, _ = wording.output(first.variable)
+    learned = list(dict.fromkeys(table["learned_from"].astype(str)))
+    said = {name: "all others" if name == "all" else f"{number(float(name))} people" for name in learned}
     rows = []
-    for r in table.itertuples():
-        label, unit = wording.output(r.variable)
-        learned = "all but those tested" if r.learned_from == "all" else f"{number(float(r.learned_from))} people"
-        inside = (of_100(r.coverage_90), "") if np.isfinite(r.coverage_90) else ("–", "")
-        gap = (signed(r.difference, 2), interval(r.difference_low, r.difference_high, 2, sign=True))
-        rows.append(
-            (
-                f"{FORECASTERS.get(r.model, r.model)}: {label} ({unit}) at visit {r.target} from "
-                f"{'visit 1' if r.visits == 1 else f'visits 1 to {r.visits}'}, learned from {learned}",
-                [
-                    (number(r.mae, 2), interval(r.mae_low, r.mae_high, 2)),
-                    gap if np.isfinite(r.difference) else ("–", ""),
-                    inside,
-                ],
-            )
-        )
+    for name, found in table.groupby("model", sort=False):
+        by = found.set_index(found["learned_from"].astype(str))
+        rows.append((FORECASTERS.get(str(name), str(name)), [c for part in learned for c in _foretold(by.loc[part])]))
+    visits = "visit 1" if first.visits == 1 else f"visits 1 to {first.visits}"
     return Told(
-        "forecast",
-        "A later visit foretold",
-        "Mean distance of the forecast from what was read, and how it differs from ridge regression on all readings (a "
-        "minus is better). Of the 90 % intervals 90 of 100 should hold what was read.",
-        ("Mean distance", "Against ridge", "Inside the 90 % interval"),
+        f"forecast-{first.variable}",
+        f"{wording.capital(label)} at visit {first.target}, foretold from {visits}",
+        f"{number(first.people)} people. Mean distance of the forecast from what was read, and how it differs from "
+        "ridge regression on all readings (a minus is better). Of the 90 % intervals 90 of 100 should hold what was read.",
+        tuple(h for name in learned for h in (f"Learned from {said[name]}: distance", "Against ridge", "Inside")),
         rows,
     )
+
+
+def _foretold(row: pd.Series) -> list[Cell]:
+    """Distance, difference and coverage of one forecaster."""
+    gap = (signed(row["difference"], 2), interval(row["difference_low"], row["difference_high"], 2, sign=True))
+    return [
+        (number(row["mae"], 2), interval(row["mae_low"], row["mae_high"], 2)),
+        ("–", "") if row["model"] == "ridge" else gap,
+        (of_100(row["coverage_90"]), "") if np.isfinite(row["coverage_90"]) else ("–", ""),
+    ]
 
 
 FORECASTERS = {

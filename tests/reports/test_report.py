@@ -259,6 +259,23 @@ EXPERIMENTS = {
         {"model": ["logistic"], "learned_from": [3448], "tested_on": [767], "predicted": [0.25], "observed": [0.186],
          "observed_low": [0.16], "observed_high": [0.215], "auroc": [0.67]}
     ),
+    "forecast": pd.DataFrame(
+        {"variable": "sbp_mmhg", "visits": 2, "target": 3, "people": 3206, "model": ["ridge", "hybrid"] * 2,
+         "learned_from": ["all", "all", "100", "100"], "mae": [12.4, 12.3, 13.4, 12.5], "mae_low": 12.0,
+         "mae_high": 13.6, "coverage_90": [np.nan, 0.9] * 2, "difference": [0.0, -0.1, 0.0, -0.9],
+         "difference_low": [0.0, -0.2, 0.0, -1.0], "difference_high": [0.0, 0.05, 0.0, -0.8]}
+    ),
+    "repeated_visits": pd.DataFrame(
+        {"model": "logistic", "history": ["last visit", "usual value"], "auroc": [0.735, 0.736],
+         "auroc_gain": [np.nan, 0.001], "auroc_gain_low": [np.nan, -0.002], "auroc_gain_high": [np.nan, 0.004],
+         "slope": [0.85, 0.85]}
+    ),
+    "transport": pd.DataFrame(
+        {"model": ["score2"], "columns": [7], "learned_from": [4215], "tested_on": [15577], "auroc": [0.77],
+         "auroc_low": [0.75], "auroc_high": [0.79], "fall": [0.02], "fall_low": [0.01], "fall_high": [0.03],
+         "slope": [0.9], "slope_low": [0.8], "slope_high": [1.0], "expected_observed": [0.7],
+         "expected_observed_low": [0.65], "expected_observed_high": [0.75]}
+    ),
 }  # fmt: skip
 
 
@@ -271,6 +288,11 @@ def test_experiments_are_told_once_made(results):
     assert "50 no slope" in text
     assert "−0.8 −1.3 to −0.3" in text
     assert "of whom 19 of 100 had the outcome (16 to 22 of 100)" in text
+    assert "Systolic blood pressure at visit 3, foretold from visits 1 to 2" in text
+    assert "Twin, corrected by what was learned 12.30 12.00 to 13.60 −0.10 −0.20 to +0.05 90 of 100 12.50" in text
+    assert "Logistic regression, usual value 73.6 +0.1 −0.2 to +0.4 0.85" in text
+    assert "Learned from 4 215 people of another study by the 7 columns that both have" in text
+    assert "SCORE2 as a start 77.0 75.0 to 79.0 −2.0 −3.0 to −1.0 0.90" in text
     assert Outline(told.html).stack == []
 
 
