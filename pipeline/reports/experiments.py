@@ -118,7 +118,8 @@ def _forecast(table: pd.DataFrame) -> Told:
         f"forecast-{first.variable}",
         f"{wording.capital(label)} at visit {first.target}, foretold from {visits}",
         f"{number(first.people)} people. Mean distance of the forecast from what was read, and how it differs from "
-        "ridge regression on all readings (a minus is better). Of the 90 % intervals 90 of 100 should hold what was read.",
+        "ridge regression on all readings (a minus is better). Of the 90 % intervals 90 of 100 should hold what was "
+        "read.",
         tuple(h for name in learned for h in (f"Learned from {said[name]}: distance", "Against ridge", "Inside")),
         rows,
     )
