@@ -6,6 +6,7 @@ Never one that was derived from a cohort which it is used on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,12 +73,6 @@ SCORE2 = RiskFunction(
 
 def _stroke_ensemble(column: Column) -> Float[np.ndarray, " rows"]:
     """By the twin of stroke risk, corrected; fibrillation and diabetes count as absent where nobody told of them."""
-    import jax
-
-    from pipeline.twins import NO_CHANGE, TWINS, ExactTwin
-
-    twin = TWINS["stroke_risk"].build("corrected")
-    assert isinstance(twin, ExactTwin)
     smokes, cigarettes = column("current_smoker", 0.0), column("cigarettes_per_day", np.nan)
     person = {
         "male": column("male", 0.5),
@@ -90,14 +85,25 @@ def _stroke_ensemble(column: Column) -> Float[np.ndarray, " rows"]:
         "atrial_fibrillation": column("atrial_fibrillation", 0.0),
         "diabetes": column("diabetes", 0.0),
     }
-    inputs, p = NO_CHANGE.arrays(), twin.defaults()
-    times = np.zeros(1)
+    risk = np.clip(np.asarray(_stroke_twin()(person)), 1e-9, 1.0 - 1e-9)
+    return np.log(risk) - np.log1p(-risk)
+
+
+@cache
+def _stroke_twin() -> Callable[[Mapping[str, np.ndarray]], Any]:
+    """Five-year risk of many people by the twin; compiled once for each number of them."""
+    import jax
+
+    from pipeline.twins import NO_CHANGE, TWINS, ExactTwin
+
+    twin = TWINS["stroke_risk"].build("corrected")
+    assert isinstance(twin, ExactTwin)
+    inputs, p, times = NO_CHANGE.arrays(), twin.defaults(), np.zeros(1)
 
     def one(who: Mapping[str, Any]) -> Any:
         return twin.solution(times, twin.constants(who, p), (0.0,), inputs, {})["stroke_risk_5y"][0]
 
-    risk = np.clip(np.asarray(jax.jit(jax.vmap(one))(person)), 1e-9, 1.0 - 1e-9)
-    return np.log(risk) - np.log1p(-risk)
+    return jax.jit(jax.vmap(one))
 
 
 USUAL_CIGARETTES = 15.0       # of a smoker who did not say how many, assumed
