@@ -9,7 +9,7 @@ from pipeline.config import Study
 from pipeline.runs import Stage
 from stages import main
 
-STAGES = ("cohort", "fit", "features", "train", "uncertainty", "evaluate", "strata", "report")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "report")
 
 
 def track(study: Study, folder: Path, stage: Stage) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline import models, runs, tracking
 from pipeline.config import Study, read_study
+from pipeline.fitting import personalise, write_draws
 from stages.evaluate import evaluate
 from stages.track import track
 from stages.train import train
@@ -84,6 +85,10 @@ def write_cohort(folder: Path) -> None:
     for name, table in tables.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         table.to_parquet(folder / f"{name}.parquet", index=False)
+    fitted = personalise(tables["cohort/people"], tables["cohort/observations"], ("blood_pressure",), 4, seed=1)
+    (folder / "fit").mkdir()
+    write_draws(fitted, folder / "fit/draws.npz")
+    fitted.table.to_parquet(folder / "fit/fits.parquet")
     (folder / "cohort/outputs.sha256").write_text("abc  people.parquet\n")
     (folder / "features/dictionary.csv").write_text("feature,twin\nfat,liver_fat\n")
     (folder / "report/figures").mkdir(parents=True)

@@ -17,7 +17,7 @@ from pipeline.reports.disclosure import Step
 from pipeline.runs import read_manifest
 
 DESCRIBED = ("weight_kg", "sbp_mmhg")     # measured variables that describe the risk bands
-STAGES = ("cohort", "fit", "features", "train", "uncertainty", "evaluate", "strata")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata")
 
 
 @dataclass(frozen=True)
