@@ -115,7 +115,8 @@ $(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sh
 $(OUT)/train/manifest.json: $(OUT)/config/train.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/train.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.train $(CONFIG)
 
-$(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/uncertainty.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models)
+# After evaluate, as one stage at a time writes a study, also with make -j.
+$(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/uncertainty.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models) | $(OUT)/evaluate/manifest.json
 	$(PYTHON) -m stages.uncertainty $(CONFIG)
 
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
