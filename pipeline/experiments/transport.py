@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluation import calibration, discrimination, resample
-from pipeline.models import Builder, FeatureSet, Matrix, refit, split
+from pipeline.models import Builder, FeatureSet, Matrix, out_of_fold, refit
 from pipeline.runs import RunError
 
 INTERVAL = (0.025, 0.975)
@@ -24,6 +24,7 @@ def transport(
     folds: int,
     resamples: int,
     seed: int,
+    jobs: int = 2,
 ) -> pd.DataFrame:
     """AUROC, calibration slope and expected over observed events in `target` of models that saw `source` alone.
 
@@ -32,16 +33,14 @@ def transport(
     """
     shared = _shared(source, target, feature_set)
     there, here = (m._replace(sets={feature_set: shared}, frame=m.frame[shared.columns]) for m in (source, target))
-    fold = split(here.event, here.groups, folds=folds, seed=seed)
-    counts = np.vstack([np.ones(len(fold)), resample(here.groups, draws=resamples, seed=seed)]) * here.weight
+    home = out_of_fold(here, None, builders, folds=folds, repeats=1, seed=seed, train_draws=1, jobs=jobs)
+    people = np.ones(len(here.event))
+    counts = np.vstack([people, resample(here.groups, draws=resamples, seed=seed)]) * here.weight
     rows = []
     for name, builder in builders.items():
         model = refit(there, None, builder, feature_set, seed=seed, train_draws=1)
-        risk, own = model.predict_proba(here.frame[model.feature_names_in_])[:, 1], np.empty(len(fold))
-        for number in range(folds):
-            train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-            local = refit(here, None, builder, feature_set, seed=seed, train_draws=1, people=train)
-            own[test] = local.predict_proba(here.frame[local.feature_names_in_].iloc[test])[:, 1]
+        risk = model.predict_proba(here.frame[model.feature_names_in_])[:, 1]
+        own = home.loc[home["model"] == name, "risk"].to_numpy()
         areas = [discrimination(r, here.event, counts)[0] for r in (risk, own)]
         found = {
             "auroc": areas[0],

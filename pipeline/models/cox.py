@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from pipeline.cohorts import CAUSES
+from pipeline.models.classifier import RiskClassifier
 from pipeline.models.columns import standardised
 from pipeline.models.matrix import FollowUp
 from pipeline.runs import RunError
@@ -19,7 +19,7 @@ FARTHEST = 2.0      # that a row's log hazard moves in one step: farther off its
 STEEPEST = 50.0     # log hazard ratio to the average person; keeps an absurd value finite
 
 
-class CauseSpecificCox(ClassifierMixin, BaseEstimator):
+class CauseSpecificCox(RiskClassifier):
     """A proportional hazard for each way in which follow-up ends, and the share that ends in the event.
 
     Learns from everybody up to the day they were lost, and from nothing after the horizon. Effects maximise the partial
@@ -74,10 +74,6 @@ class CauseSpecificCox(ClassifierMixin, BaseEstimator):
             still *= np.maximum(1.0 - both, 0.0)
         risk = np.minimum(risk, 1.0)      # the sum may round up
         return np.column_stack([1.0 - risk, risk])
-
-    def predict(self, X: Float[np.ndarray, "rows columns"]) -> np.ndarray:
-        """Whether the event is more likely than not."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
 
 def _at_risk(

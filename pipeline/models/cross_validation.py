@@ -276,8 +276,8 @@ def _predict(
         each = predict_draws(estimator, frame, columns, draws, test)
         risk[test] = each.mean(axis=1)
         if draws is not None:
-            sure = test[~failed(draws)[test]]
-            low[sure], high[sure] = np.quantile(each[~failed(draws)[test]], INTERVAL, axis=1)
+            known = ~failed(draws)[test]
+            low[test[known]], high[test[known]] = np.quantile(each[known], INTERVAL, axis=1)
     return risk, low, high
 
 

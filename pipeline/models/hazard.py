@@ -7,16 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from pipeline.cohorts import CAUSES
+from pipeline.models.classifier import RiskClassifier
 from pipeline.models.columns import standardised
 from pipeline.models.matrix import FollowUp
 
 
-class DiscreteHazard(ClassifierMixin, BaseEstimator):
+class DiscreteHazard(RiskClassifier):
     """Multinomial logistic regression on a row for each person and period that they entered, all of equal length.
 
     A period has a level of its own, a column the same effect in all. Whoever was lost within a period counts there for
@@ -65,10 +65,6 @@ class DiscreteHazard(ClassifierMixin, BaseEstimator):
             still *= chance[:, self.of_period_.classes_ == 0].sum(axis=1)
         risk = np.minimum(risk, 1.0)      # the sum may round up
         return np.column_stack([1.0 - risk, risk])
-
-    def predict(self, X: Float[np.ndarray, "rows columns"]) -> np.ndarray:
-        """Whether the event is more likely than not."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
     def _in_period(self, X: Float[np.ndarray, "rows columns"], period: int) -> np.ndarray:
         return np.column_stack([X, np.tile(np.eye(self.periods)[period], (len(X), 1))])

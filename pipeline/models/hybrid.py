@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
+from pipeline.models.classifier import MeanOfMembers
 from pipeline.models.columns import standardised
 from pipeline.models.published import reader
 
@@ -59,7 +60,7 @@ def read_visit(table: pd.DataFrame, years: np.ndarray | float) -> dict[str, np.n
     }
 
 
-class Hybrid(ClassifierMixin, BaseEstimator):
+class Hybrid(MeanOfMembers):
     """Log odds by a straight line in the variables and in what a person's twins say, calibrated.
 
     A network corrects the linear posterior mean of the person's unknowns; the twins simulate the person so described,
@@ -69,7 +70,6 @@ class Hybrid(ClassifierMixin, BaseEstimator):
     stands; `failed_` counts the people it stood for in training.
     """
 
-    fewest_events = 20
     learns_from_later = True
 
     def __init__(self, twins: Sequence[str] = TWINS, n_members: int = 5, random_state: int = 0) -> None:
@@ -120,15 +120,6 @@ class Hybrid(ClassifierMixin, BaseEstimator):
 
         logits, _ = self._each(encoder.unpack(np.asarray(X)))
         return ensemble.calibrated(logits, self.calibration_)
-
-    def predict_proba(self, X: np.ndarray) -> Float[np.ndarray, "rows 2"]:
-        """Chances of no event and of the event, the mean over members."""
-        risk = self.members(X).mean(axis=0)
-        return np.column_stack([1.0 - risk, risk])
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Whether the event is more likely than not."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
     def _each(self, rows: Any) -> tuple[np.ndarray, ...]:
         """Log odds of rows by each member, and what it hears from the twins."""

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from sklearn.pipeline import Pipeline
 
+from pipeline.models.classifier import RiskClassifier
 from pipeline.models.published import FUNCTIONS, reader
 
 STRENGTHS = np.array([0.01, 0.02, 0.035, 0.06, 0.1, 0.17, 0.3, 0.5, 1.0])     # spreads of corrections, per sd
@@ -77,7 +78,7 @@ class Known(BaseEstimator, TransformerMixin):
         return np.column_stack([X[list(self.numbers)].to_numpy(dtype=float), filled])
 
 
-class PriorLogistic(ClassifierMixin, BaseEstimator):
+class PriorLogistic(RiskClassifier):
     """Logistic regression around a published log odds, the first column.
 
     Log odds are a + b published + d band + c x: a is free, b normal around 1 with spread `slope_sd`, d, the level of
@@ -109,10 +110,6 @@ class PriorLogistic(ClassifierMixin, BaseEstimator):
         """Chances of no event and of the event."""
         risk = expit(self.coef_[0] + np.asarray(X) @ self.coef_[1:])
         return np.column_stack([1.0 - risk, risk])
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Whether the event is more likely than not."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
     def _at(
         self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, strength: float

@@ -7,23 +7,21 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
+from pipeline.models.classifier import MeanOfMembers
 from pipeline.models.columns import standardised
 
 HIDDEN = (32, 16)
 RATE, DECAY, BATCH, STEPS, LOOKS = 2e-3, 1e-2, 256, 30, 16
 
 
-class Network(ClassifierMixin, BaseEstimator):
+class Network(MeanOfMembers):
     """Log odds by a straight line plus two hidden layers, the mean risk of several members, calibrated.
 
     Each member leaves out a part of the people that it learns from (`pipeline.models.ensemble`). Lines begin as ridge
     logistic regression and layers at zero, so that a network with nothing to add stays that regression.
     """
-
-    fewest_events = 20
 
     def __init__(self, n_members: int = 5, rows_per_person: int = 1, random_state: int = 0) -> None:
         self.n_members = n_members
@@ -59,15 +57,6 @@ class Network(ClassifierMixin, BaseEstimator):
         params = {"line": self.line_, "layers": ensemble.from_arrays(self.layers_)}
         (logits,) = ensemble.evaluate(_forward, params, {}, rows)
         return ensemble.calibrated(logits, self.calibration_)
-
-    def predict_proba(self, X: np.ndarray) -> Float[np.ndarray, "rows 2"]:
-        """Chances of no event and of the event, the mean over members."""
-        risk = self.members(X).mean(axis=0)
-        return np.column_stack([1.0 - risk, risk])
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Whether the event is more likely than not."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
 
 
 def _forward(params: Any, fixed: Any, rows: Any) -> tuple[Any]:

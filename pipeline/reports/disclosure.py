@@ -59,3 +59,8 @@ def hidden(counts: Sequence[int], minimum: int) -> set[int]:
     if len(small) == 1 and rest:
         small.add(rest[0][1])
     return small
+
+
+def withheld(count: int, minimum: int) -> str:
+    """What stands in the place of a count that is not shown."""
+    return f"fewer than {minimum}" if count < minimum else "withheld"

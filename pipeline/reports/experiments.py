@@ -37,6 +37,11 @@ def tell(tables: Mapping[str, pd.DataFrame]) -> list[Told]:
     return told
 
 
+def _pairs(difference: float, low: float, high: float) -> Cell:
+    """A difference of AUROC in pairs of 100, with its interval."""
+    return signed(100 * difference), interval(100 * low, 100 * high, 1, sign=True)
+
+
 def _learning_curve(table: pd.DataFrame) -> Told:
     sizes = list(dict.fromkeys(table["size"]))
     lines, rows = [], []
@@ -73,7 +78,7 @@ def _missing_at_use(table: pd.DataFrame) -> Told:
             [
                 (number(100 * r.auroc, 1), ""),
                 (number(100 * r.auroc_without, 1), ""),
-                (signed(-100 * r.fall), interval(-100 * r.fall_high, -100 * r.fall_low, 1, sign=True)),
+                _pairs(-r.fall, -r.fall_high, -r.fall_low),
             ],
         )
         for r in table.itertuples()
@@ -147,11 +152,8 @@ FORECASTERS = {
 def _repeated_visits(table: pd.DataFrame) -> Told:
     rows = []
     for r in table.itertuples():
-        gain = (
-            (signed(100 * r.auroc_gain), interval(100 * r.auroc_gain_low, 100 * r.auroc_gain_high, 1, sign=True))
-            if np.isfinite(r.auroc_gain)
-            else ("–", "")
-        )
+        compared = np.isfinite(r.auroc_gain)
+        gain = _pairs(r.auroc_gain, r.auroc_gain_low, r.auroc_gain_high) if compared else ("–", "")
         cells = [(number(100 * r.auroc, 1), ""), gain, (number(r.slope, 2), "")]
         rows.append((f"{wording.model(r.model)}, {r.history}", cells))
     return Told(
@@ -170,7 +172,7 @@ def _transport(table: pd.DataFrame) -> Told:
             wording.model(r.model),
             [
                 (number(100 * r.auroc, 1), interval(100 * r.auroc_low, 100 * r.auroc_high, 1)),
-                (signed(-100 * r.fall), interval(-100 * r.fall_high, -100 * r.fall_low, 1, sign=True)),
+                _pairs(-r.fall, -r.fall_high, -r.fall_low),
                 (number(r.slope, 2), interval(r.slope_low, r.slope_high, 2)),
                 (number(r.expected_observed, 2), interval(r.expected_observed_low, r.expected_observed_high, 2)),
             ],

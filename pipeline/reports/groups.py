@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reports import wording
-from pipeline.reports.disclosure import hidden
+from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import DESCRIBED, Results
 
 NAMES = {
@@ -98,19 +98,15 @@ def make_bands(results: Results) -> list[Band]:
                 members=results.risks.index[place == i],
                 counted=i not in few,
                 shown=n > 0 and i not in secret,
-                people="nobody" if n == 0 else wording.number(n) if i not in few else _withheld(n, minimum),
+                people="nobody" if n == 0 else wording.number(n) if i not in few else withheld(n, minimum),
                 events="–"
                 if n == 0
                 else wording.number(events)
                 if i not in secret
-                else _withheld(events, minimum),
+                else withheld(events, minimum),
             )
         )
     return bands
-
-
-def _withheld(n: int, minimum: int) -> str:
-    return f"fewer than {minimum}" if n < minimum else "withheld"
 
 
 def describe_bands(results: Results, bands: list[Band]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.reports import wording
-from pipeline.reports.disclosure import hidden
+from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import Results
 from pipeline.reports.wording import capital, count, interval, is_known, listing, number, of_100
 
@@ -37,7 +37,7 @@ def benefit(results: Results) -> dict[str, Any]:
         rows.append(
             {
                 "name": CHOICES.get(row.choice) or results.scenario_title(row.choice),
-                "people": number(row.people) if i not in secret else _withheld(row.people, minimum),
+                "people": number(row.people) if i not in secret else withheld(row.people, minimum),
                 "arr": _per_1000(row) if shown else ("–", ""),
                 "nnt": _needed(row) if shown else ("–", ""),
             }
@@ -66,8 +66,7 @@ def help_sentence(results: Results) -> str:
     everybody = int(table["people"].sum())
     return (
         f"“{results.scenario_title(row['choice'])}” is clearly the best for {of_100(row['people'] / everybody)} "
-        f"people; of 1 000 of them who keep it up, {number(1000 * row['arr'])} fewer would have the outcome "
-        f"({interval(1000 * row['low'], 1000 * row['high'])})."
+        f"people; of 1 000 of them who keep it up, {_fewer(row)}."
     )
 
 
@@ -81,8 +80,7 @@ def help_one(results: Results, person_id: str) -> str:
     doubt = DOUBTS["person" if row["person_sd"] > row["model_sd"] else "model"]
     return (
         f"Best for this person, if kept up: “{results.scenario_title(row['choice'])}”. Of 1 000 like this "
-        f"{number(1000 * row['arr'])} fewer would have the outcome "
-        f"({interval(1000 * row['low'], 1000 * row['high'])}); most of what is not known of that is {doubt}."
+        f"{_fewer(row)}; most of what is not known of that is {doubt}."
     )
 
 
@@ -93,9 +91,10 @@ def endotypes(results: Results) -> dict[str, Any]:
     """Groups by mechanism, or why there are none."""
     facts = results.strata_facts["endotypes"]
     said = [f"{capital(VERDICTS[facts['verdict']])} ({facts['reason']})."]
+    columns = listing([wording.output(name)[0] for name in facts["columns"]])
     said.append(
-        f"Looked for in {number(facts['placed'])} people, by {listing([_thing(n) for n in facts['columns']])}, each "
-        "against what is usual for age and sex and at equal risk."
+        f"Looked for in {number(facts['placed'])} people, by {columns}, each against what is usual for age and sex and "
+        "at equal risk."
         if facts["columns"]
         else "Nothing was measured of enough people to look for them."
     )
@@ -110,7 +109,7 @@ def endotypes(results: Results) -> dict[str, Any]:
         rows.append(
             {
                 "name": capital(size.name),
-                "people": number(size.people) if i not in secret else _withheld(size.people, minimum),
+                "people": number(size.people) if i not in secret else withheld(size.people, minimum),
                 "outcome": ("withheld", "")
                 if few
                 else (of_100(outcome["mean"]), interval(100 * outcome["low"], 100 * outcome["high"])),
@@ -139,17 +138,11 @@ def _per_1000(row: Any) -> tuple[str, str]:
     return number(1000 * row.arr), interval(1000 * row.low, 1000 * row.high)
 
 
+def _fewer(row: Any) -> str:
+    return "{} fewer would have the outcome ({})".format(*_per_1000(row))
+
+
 def _needed(row: Any) -> tuple[str, str]:
     if np.isinf(row.nnt_high):
         return f"at least {number(row.nnt_low)}", ""
     return number(row.nnt), interval(row.nnt_low, row.nnt_high)
-
-
-def _withheld(people: int, minimum: int) -> str:
-    return f"fewer than {minimum}" if people < minimum else "withheld"
-
-
-def _thing(name: str) -> str:
-    label, _ = wording.output(name)
-    return label
-
