@@ -15,7 +15,7 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
 
     import pandas as pd
 
-    from pipeline.features import define, simulate_people
+    from pipeline.features import Simulator, define
     from pipeline.fitting import read_draws
     from pipeline.schema import validate
     from pipeline.twins import build_twins, read_scenarios
@@ -24,15 +24,8 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     scenarios = read_scenarios(SCENARIOS, study.twins.interventions)
     twins = build_twins(study.twins.names, study.twins.mode)
     features = define(study.twins.names, scenarios, study.twins.years)
-    simulated = simulate_people(
-        fitted,
-        twins,
-        scenarios,
-        features,
-        years=max(study.twins.years),
-        chunk=study.twins.chunk,
-        max_error=study.twins.max_error,
-    )
+    simulator = Simulator(twins, scenarios, features, years=max(study.twins.years), max_error=study.twins.max_error)
+    simulated = simulator(fitted, chunk=study.twins.chunk)
     names = [f.name for f in features]
     people, draws, _ = simulated.draws.shape
     row = pd.DataFrame(simulated.draws.mean(axis=1), columns=names)

@@ -44,77 +44,91 @@ class Simulated(NamedTuple):
     resolved: int                            # people solved again: with finer steps, or by the reference solver
 
 
-def simulate_people(
-    fitted: Fitted,
-    twins: Sequence[Twin],
-    scenarios: Mapping[str, Scenario],
-    features: Sequence[Feature],
-    *,
-    years: int,
-    chunk: int,
-    max_error: float,
-    progress: bool = True,
-) -> Simulated:
-    """Simulate `years` years of every scenario for all people and draws.
+class Simulator:
+    """The twins of a study under its scenarios, for any people: what is compiled once serves every later call."""
 
-    `chunk` is the number of simulations in one compiled call. A draw whose error estimate exceeds `max_error`, or
-    whose batch solution is not finite, is solved again with finer steps, and then by Diffrax; what still fails is NaN
-    with its status.
-    All scenarios are cut where any of them switches, and must start at day 0.
+    def __init__(
+        self,
+        twins: Sequence[Twin],
+        scenarios: Mapping[str, Scenario],
+        features: Sequence[Feature],
+        *,
+        years: int,
+        max_error: float,
+    ) -> None:
+        """Simulations run `years` years; a draw whose error estimate exceeds `max_error` is solved again.
 
-    Raises `ValueError` if one does not.
-    """
-    if late := [name for name, s in scenarios.items() if s.switches[0] != 0.0]:
-        raise ValueError(f"scenarios of one study must start at day 0; {', '.join(late)} does not")
-    switches = tuple(sorted({day for s in scenarios.values() for day in s.switches}))
-    read = tuple(YEAR * y for y in range(years + 1))
-    grid, finer = (make_grid(switches, read, **steps) for steps in (STEPS, FINER_STEPS))
-    system = System(tuple(twins))
-    outputs = [name for t in system.twins for name in t.over_years]
-    inputs = _stack([s.at(switches).arrays() for s in scenarios.values()])
-    order = {name: i for i, name in enumerate(scenarios)}
+        All scenarios are cut where any of them switches, and must start at day 0. Raises `ValueError` if one does not.
+        """
+        if late := [name for name, s in scenarios.items() if s.switches[0] != 0.0]:
+            raise ValueError(f"scenarios of one study must start at day 0; {', '.join(late)} does not")
+        self.scenarios, self._features, self._max_error = scenarios, features, max_error
+        self._switches = tuple(sorted({day for s in scenarios.values() for day in s.switches}))
+        read = tuple(YEAR * y for y in range(years + 1))
+        grid, finer = (make_grid(self._switches, read, **steps) for steps in (STEPS, FINER_STEPS))
+        self._system = System(tuple(twins))
+        self._outputs = [name for t in self._system.twins for name in t.over_years]
+        self._order = {name: i for i, name in enumerate(scenarios)}
+        ways: tuple[tuple[Method, Grid], ...] = (("batch", grid), ("batch", finer), ("reference", grid))
+        self._ways = [partial(self._one_draw, method=method, grid=steps) for method, steps in ways]
 
-    def one_draw(unit: tuple[Any, Any], method: Method, grid: Grid) -> Outcome:
+    def __call__(
+        self,
+        fitted: Fitted,
+        *,
+        chunk: int,
+        scenarios: Mapping[str, Scenario] | None = None,
+        progress: bool = True,
+    ) -> Simulated:
+        """Simulate every scenario for all people and draws.
+
+        `chunk` is the number of simulations in one compiled call. A draw that is not accurate enough, or whose batch
+        solution is not finite, is solved again with finer steps, and then by Diffrax; what still fails is NaN with its
+        status. `scenarios` stand in for those of the study under the same names, and switch on the same days; raises
+        `ValueError` for one that does not.
+        """
+        given = self.scenarios if scenarios is None else scenarios
+        inputs = _stack([given[name].at(self._switches).arrays() for name in self.scenarios])
+        people, draws = fitted.people["male"].shape
+        units = jax.tree.map(np.ravel, fitted.people), jax.tree.map(lambda v: np.tile(v, people), fitted.parameters)
+        batch = max(1, chunk // len(given))
+
+        def solve(which: Any, way: Any, at_once: int, label: str) -> Outcome:
+            some = jax.tree.map(lambda v: v[which], units)
+            return run_batches(way, some, inputs, chunk=at_once, label=label, unit="draw", progress=progress)
+
+        first, *better_ways = self._ways
+        found = solve(slice(None), first, batch, "simulating people")
+        hard: set[int] = set()
+        for way, at_once in zip(better_ways, (batch, FEW), strict=True):
+            again = _failed(found, self._system, self._max_error)
+            if again.size:
+                hard |= set((again // draws).tolist())
+                new = solve(again, way, at_once, "solving the hard ones again")
+                for old, better in zip(jax.tree.leaves(found), jax.tree.leaves(new), strict=True):
+                    old[again] = better
+        by_person = jax.tree.map(lambda v: v.reshape(people, draws, *v.shape[1:]), found)
+        low, high = np.quantile(by_person.courses, [0.025, 0.975], axis=1)
+        bands = np.stack([by_person.courses.mean(axis=1), low, high], axis=1)
+        words = {n: np.array([Status(int(v)).words for v in s.max(axis=1)]) for n, s in by_person.status.items()}
+        flags = {name: f.mean(axis=1) for name, f in by_person.flags.items()}
+        table = _long(bands, fitted.person_id, list(self.scenarios), self._outputs)
+        return Simulated(by_person.row, table, words, flags, len(hard))
+
+    def _one_draw(self, unit: tuple[Any, Any], inputs: Any, *, method: Method, grid: Grid) -> Outcome:
         person, parameters = unit
 
         def one(u: Any) -> Any:
-            return simulate(system, person, parameters, u, switches, grid, method=method)
+            return simulate(self._system, person, parameters, u, self._switches, grid, method=method)
 
         result = jax.vmap(one)(inputs)
         return Outcome(
-            jnp.stack([_read(f, person, result.values, order) for f in features]),
-            jnp.stack([result.values[name] for name in outputs]),
+            jnp.stack([_read(f, person, result.values, self._order) for f in self._features]),
+            jnp.stack([result.values[name] for name in self._outputs]),
             {name: s.max() for name, s in result.status.items()},
             {name: f.any() for name, f in result.flags.items()},
             jnp.max(result.error),
         )
-
-    people, draws = fitted.people["male"].shape
-    units = jax.tree.map(np.ravel, fitted.people), jax.tree.map(lambda v: np.tile(v, people), fitted.parameters)
-    batch = max(1, chunk // len(scenarios))
-
-    def solve(which: Any, method: Method, steps: Grid, at_once: int, label: str) -> Outcome:
-        some = jax.tree.map(lambda v: v[which], units)
-        call = partial(one_draw, method=method, grid=steps)
-        return run_batches(call, some, chunk=at_once, label=label, unit="draw", progress=progress)
-
-    found = solve(slice(None), "batch", grid, batch, "simulating people")
-    hard: set[int] = set()
-    better_ways: tuple[tuple[Method, Grid, int], ...] = (("batch", finer, batch), ("reference", grid, FEW))
-    for method, steps, at_once in better_ways:
-        again = _failed(found, system, max_error)
-        if again.size:
-            hard |= set((again // draws).tolist())
-            new = solve(again, method, steps, at_once, "solving the hard ones again")
-            for old, better in zip(jax.tree.leaves(found), jax.tree.leaves(new), strict=True):
-                old[again] = better
-    by_person = jax.tree.map(lambda v: v.reshape(people, draws, *v.shape[1:]), found)
-    low, high = np.quantile(by_person.courses, [0.025, 0.975], axis=1)
-    bands = np.stack([by_person.courses.mean(axis=1), low, high], axis=1)
-    words = {n: np.array([Status(int(v)).words for v in s.max(axis=1)]) for n, s in by_person.status.items()}
-    flags = {name: f.mean(axis=1) for name, f in by_person.flags.items()}
-    table = _long(bands, fitted.person_id, list(scenarios), outputs)
-    return Simulated(by_person.row, table, words, flags, len(hard))
 
 
 def _failed(found: Outcome, system: System, max_error: float) -> Int[np.ndarray, " draws"]:

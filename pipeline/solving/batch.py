@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -13,9 +14,9 @@ from tqdm import tqdm
 
 
 def run_batches(
-    function: Callable[[Any], Any],
+    function: Callable[..., Any],
     people: Any,
-    *,
+    *shared: Any,
     chunk: int,
     label: str,
     unit: str = "person",
@@ -23,18 +24,18 @@ def run_batches(
 ) -> Any:
     """`jax.vmap(function)` over the leading axis of every leaf of `people`, as NumPy arrays in the same order.
 
-    `function` takes one person and is compiled once: the last chunk is padded with the first person. Chunks of
-    a few thousand keep one person's worth of state per variable in the cache; XLA leaves the interpreter
-    lock, so threads use the cores.
+    `function` takes one person, and what is `shared` by all. It is compiled once for each size of a chunk, also over
+    several calls with the same function: the last chunk is padded with the first person. Chunks of a few thousand keep
+    one person's worth of state per variable in the cache; XLA leaves the interpreter lock, so threads use the cores.
     """
     size = len(jax.tree.leaves(people)[0])
     chunk = min(chunk, size)
-    compiled = jax.jit(jax.vmap(function))
+    compiled = _compiled(function, len(shared))
 
     def run(start: int) -> Any:
         rows = np.arange(start, start + chunk)
         rows = np.where(rows < size, rows, 0)
-        result = compiled(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], people))
+        result = compiled(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], people), *shared)
         return jax.tree.map(lambda leaf: np.asarray(leaf)[: size - start], result)
 
     starts = range(0, size, chunk)
@@ -46,6 +47,11 @@ def run_batches(
             parts.append(part)
             bar.update(len(jax.tree.leaves(part)[0]))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+@lru_cache(maxsize=16)
+def _compiled(function: Callable[..., Any], shared: int) -> Callable[..., Any]:
+    return jax.jit(jax.vmap(function, in_axes=(0, *[None] * shared)))
 
 
 def _in_order(pool: ThreadPoolExecutor, run: Callable[[int], Any], starts: range) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.features import define, simulate_people
+from pipeline.features import Simulator, define
 from pipeline.fitting import Fitted, Unknowns, personalise
 from pipeline.solving import Status
 from pipeline.twins import NO_CHANGE, Scenario, build_twins, read_scenarios
@@ -24,9 +24,8 @@ COLUMNS = [f.name for f in FEATURES]
 
 def simulate(fitted, scenarios=SCENARIOS, features=FEATURES, years=2, max_error=2e-2, chunk=60, names=STUDIED):
     twins = build_twins(names)
-    return simulate_people(
-        fitted, twins, scenarios, features, years=years, chunk=chunk, max_error=max_error, progress=False
-    )
+    simulator = Simulator(twins, scenarios, features, years=years, max_error=max_error)
+    return simulator(fitted, chunk=chunk, progress=False)
 
 
 @pytest.fixture(scope="module")

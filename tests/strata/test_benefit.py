@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from pipeline.features import define, simulate_people
+from pipeline.features import Simulator, define
 from pipeline.fitting import Fitted, personalise
 from pipeline.fitting.people import _normal_points
 from pipeline.runs import RunError
@@ -253,13 +253,12 @@ def test_a_winner_is_right_through_measurement_fit_and_twin():
                                                  {"start_d": 180, "inputs": {"weight_target_factor": 0.9}})),
     }  # fmt: skip
     twins, features = build_twins(names), define(names, scenarios, years)
-    settings = {"years": max(years), "chunk": 8192, "max_error": 2e-2, "progress": False}
+    simulator = Simulator(twins, scenarios, features, years=max(years), max_error=2e-2)
     fitted = personalise(cohort.people, cohort.observations, names, draws, seed=1)
     columns = [feature.name for feature in features]
 
     def changes(fitted: Fitted):
-        drawn = simulate_people(fitted, twins, scenarios, features, **settings).draws
-        return changes_until(drawn, columns, years, 5.0)
+        return changes_until(simulator(fitted, chunk=8192, progress=False).draws, columns, years, 5.0)
 
     draw = np.random.default_rng(3)
     risk = np.full((people, draws), 0.2)
