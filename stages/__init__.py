@@ -29,6 +29,8 @@ SECTIONS: dict[str, Any] = {
     "train": {"models", "outcome", "predictors", "seed", "variables"},
     "uncertainty": dict.fromkeys(("models", "outcome", "predictors", "seed", "variables"), True)
     | {"report": {"model", "feature_set"}},
+    "package": {"title", "question", "population", "horizon", "caution", "seed", "predictors", "variables"}
+    | {"twins", "outcome", "models", "evaluation", "report"},
     "evaluate": {"evaluation", "report", "seed"},
     "strata": {"outcome", "twins", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}

@@ -64,6 +64,11 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
                 metrics=rows,
                 fitted=tracking.Fitted(estimator, takes["columns"], takes["example"], models.TRUSTED_TYPES),
             )
+        if (told := folder / "package/interface.json").exists():
+            interface = json.loads(stage.read(told).read_text(encoding="utf-8"))
+            chosen = metrics[["model", "feature_set"]].eq([study.report.model, study.report.feature_set]).all(axis=1)
+            words = run.register(tracking.Packaged(told.parent / "model", **interface), metrics[chosen], tags)
+            print(f"registered: {folder.name}, {words}")
         stage.path("run.json").write_text(json.dumps({"run_id": run.run_id}) + "\n", encoding="utf-8")
         stage.note(run_id=run.run_id, store=f"{root.name}/mlflow.db")
     print(f"tracked: run {run.run_id} of {folder.name}; make ui shows it")

@@ -5,6 +5,7 @@ from pipeline.cohorts.baseline import baseline, next_visit
 from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, censoring_weights
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
+from pipeline.cohorts.rows import read_people
 
 __all__ = [
     "CAUSES",
@@ -17,5 +18,6 @@ __all__ = [
     "censoring_weights",
     "fetch",
     "next_visit",
+    "read_people",
     "to_html",
 ]

@@ -21,7 +21,7 @@ Method = Literal["batch", "reference"]
 YEAR = 365.25
 STEPS: Mapping[str, Any] = {"max_step": 62.0}                                          # days
 FINER_STEPS: Mapping[str, Any] = {"max_step": 8.0, "growth": 1.15, "first_step": 0.02}
-FEW = 64                                     # draws that the reference solver takes at once: all wait for the slowest
+SOME, FEW = 512, 64                          # draws solved again at once; with the reference, all wait for the slowest
 
 
 class Outcome(NamedTuple):
@@ -100,7 +100,7 @@ class Simulator:
         first, *better_ways = self._ways
         found = solve(slice(None), first, batch, "simulating people")
         hard: set[int] = set()
-        for way, at_once in zip(better_ways, (batch, FEW), strict=True):
+        for way, at_once in zip(better_ways, (min(batch, SOME), min(batch, FEW)), strict=True):
             again = _failed(found, self._system, self._max_error)
             if again.size:
                 hard |= set((again // draws).tolist())

@@ -4,7 +4,7 @@ from pipeline.fitting.life_course import LifeCourse, Youth, life_course
 from pipeline.fitting.people import Fitted, personalise, read_draws, write_draws
 from pipeline.fitting.population import Population, Unknowns, effective_share, learn_population, redraw
 from pipeline.fitting.quantities import FREE, QUANTITIES, describe, possible
-from pipeline.fitting.sensors import SENSORS
+from pipeline.fitting.sensors import SENSORS, asked_for
 from pipeline.fitting.usual import Usual, usual
 from pipeline.fitting.visits import read_rows
 
@@ -18,6 +18,7 @@ __all__ = [
     "Unknowns",
     "Usual",
     "Youth",
+    "asked_for",
     "describe",
     "effective_share",
     "learn_population",

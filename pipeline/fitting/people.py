@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from pipeline.fitting.visits import Answers, Readings, ask, gather
 from pipeline.twins import TWINS, YEARS
 
 UNLIKELY = 1e-4        # readings that contradict each other, or everybody: a chance below this is said
+FEW = 256              # people up to whom their number is filled up to a power of two
 TELLS = 0.98           # posterior over prior spread below which a quantity counts as estimated from others
 
 
@@ -64,12 +65,12 @@ def personalise(
     ids = people["person_id"].to_numpy(dtype=str)
     known, readings = gather(people, observations)
     answers = [ask(trait.name, observations, ids) for trait in TRAITS]
-    posterior = jax.tree.map(np.asarray, solve(known, readings))
+    posterior = _of_people(solve, known, readings)
     spread = [(t, q) for t in order for q in TWINS[t].parameters if q.log_sd > 0 and not _is_whole(t, q.name)]
     points = _normal_points(len(FREE) + len(TRAITS) + len(spread), draws, seed)
     z, of_traits, of_twins = np.split(points, np.cumsum([len(FREE), len(TRAITS)]), axis=1)
     unknowns = np.asarray(posterior.mean[:, None] + z @ np.swapaxes(posterior.root, 1, 2))
-    drawn = _draw(known, unknowns)
+    drawn = _of_people(_draw, known, unknowns)
     persons = {name: np.array(np.broadcast_to(values, (len(ids), draws))) for name, values in drawn.items()}
     for trait, answer, point in zip(TRAITS, answers, of_traits.T, strict=True):
         has = norm.cdf(point) < _chance(trait, answer, known)[:, None]
@@ -108,6 +109,14 @@ def residuals(z: Any, known: dict[str, Any], readings: list[Readings]) -> Any:
         r.whiten @ ((r.value - sensor.predict(person, r.years)) / sensor.scale(person, r.years)) for sensor, r in pairs
     ]
     return jnp.concatenate(errors)
+
+
+def _of_people(function: Callable[..., Any], *parts: Any) -> Any:
+    """A compiled function of all people as NumPy arrays; of few, padded so that other few need not compile again."""
+    size = len(jax.tree.leaves(parts)[0])
+    whole = 1 << (size - 1).bit_length() if size <= FEW else size
+    rows = np.minimum(np.arange(whole), size - 1)
+    return jax.tree.map(lambda v: np.asarray(v)[:size], function(*jax.tree.map(lambda v: np.asarray(v)[rows], parts)))
 
 
 def _chance(trait: Trait, answer: Answers, known: dict[str, np.ndarray]) -> np.ndarray:
@@ -162,7 +171,7 @@ def _table(
     Of a trait the mode is the chance, or the expected amount; its spread before measuring is that of an amount of the
     person's size, and whoever is known to have it, but not how much, is less certain than before.
     """
-    mode, sd, prior_sd = (np.asarray(v).T for v in summarise(known, posterior))
+    mode, sd, prior_sd = (v.T for v in _of_people(summarise, known, posterior))
     number = sum(r.number for r in readings)
     unlikely = (number > 0) & (chi2.sf(posterior.misfit, np.maximum(number, 1)) < UNLIKELY)
     unlikely = unlikely | np.any([answer.both for answer in answers], axis=0)

@@ -162,3 +162,18 @@ QUESTIONS = (
     Question("atrial_fibrillation", "atrial_fibrillation", NO_YES),
     Question("diabetes", "diabetes", {**NO_YES, "borderline": 0.0}),
 )
+
+
+def asked_for() -> tuple[str, ...]:
+    """Every variable that a sensor reads or a question asks for."""
+    names: dict[str, None] = {}
+
+    class Listening(Visits):
+        def column(self, name: str) -> pd.Series:
+            names[name] = None
+            return super().column(name)
+
+    nobody = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["person_id", "time_d"]), dtype=float)
+    for sensor in SENSORS:
+        sensor.read(Listening(nobody, nobody))
+    return tuple(names | dict.fromkeys(question.variable for question in QUESTIONS))

@@ -28,11 +28,11 @@ from pipeline.models.hazard import hazard
 from pipeline.models.hybrid import hybrid
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
-from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, assemble, stack_draws
+from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, assemble, routine_rows, stack_draws
 from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
-from pipeline.models.uncertainty import RiskSamples, sample_risks
+from pipeline.models.uncertainty import Member, RiskSamples, learn_members, sample_risks
 
 MODELS: dict[str, Builder] = {
     "logistic": logistic,
@@ -54,18 +54,21 @@ __all__ = [
     "FewEventsError",
     "FollowUp",
     "Matrix",
+    "Member",
     "RiskSamples",
     "TwinDraws",
     "assemble",
     "boosting",
     "describe",
     "fit",
+    "learn_members",
     "learns_from_time",
     "load",
     "logistic",
     "out_of_fold",
     "pairs",
     "refit",
+    "routine_rows",
     "sample_risks",
     "save",
     "settings",

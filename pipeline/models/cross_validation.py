@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from joblib import delayed
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
+from pipeline.fitting import Population
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
 from pipeline.runs import RunError
@@ -187,13 +188,17 @@ def refit(
     seed: int,
     train_draws: int,
     people: Int[np.ndarray, " some"] | None = None,
+    population: Population | None = None,
 ) -> Any:
-    """The model of one feature set fitted to everybody, or to some, for use on others."""
+    """The model of one feature set fitted to everybody, or to some, for use on others.
+
+    `population` is what the same people taught about the twins, learned here if it is not given.
+    """
     columns = matrix.sets[name]
     some = np.arange(len(matrix.event)) if people is None else people
     block = None
     if draws is not None and columns.mechanistic:
-        block = take(draws.features, draws.redrawn(some, seed))
+        block = take(draws.features, draws.under(population or draws.learn(some), seed))
     return _fit_people(
         builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, matrix.follow, matrix.later
     )
@@ -276,7 +281,7 @@ def _predict(
         each = predict_draws(estimator, frame, columns, draws, test)
         risk[test] = each.mean(axis=1)
         if draws is not None:
-            known = ~failed(draws)[test]
+            known = ~failed(draws[test], columns, estimator)
             low[test[known]], high[test[known]] = np.quantile(each[known], INTERVAL, axis=1)
     return risk, low, high
 
@@ -299,7 +304,10 @@ def predict_draws(
     return each
 
 
-def failed(draws: Float[np.ndarray, "people draws features"]) -> np.ndarray:
-    """Who has no draws, or lacks in all of them a feature that others have."""
+def failed(
+    draws: Float[np.ndarray, "people draws features"], columns: FeatureSet, estimator: Any
+) -> Bool[np.ndarray, " people"]:
+    """Who has no draws, or lacks in all of them a twin feature that the model takes."""
     lacks = np.isnan(draws).all(axis=1)
-    return (lacks & ~lacks.all(axis=0)).any(axis=1) | lacks.all(axis=1)
+    taken = np.isin(columns.mechanistic, estimator.feature_names_in_)
+    return lacks[:, taken].any(axis=1) | lacks.all(axis=1)

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from pipeline.cohorts import DAYS_A_YEAR, censoring_weights
-from pipeline.fitting import Unknowns, learn_population, redraw
+from pipeline.fitting import Population, Unknowns, learn_population, redraw
 from pipeline.runs import RunError
 from pipeline.schema import Variable
 
@@ -56,12 +56,20 @@ class TwinDraws(NamedTuple):
     features: Float[np.ndarray, "people draws features"]
     unknowns: Unknowns | None = None           # None: the population is that of the literature
 
-    def redrawn(self, train: Int[np.ndarray, " train"], seed: int) -> Int[np.ndarray, "people draws"]:
-        """Which draw of each person to take in each place, for the population that the people of `train` come from."""
-        if self.unknowns is None:
+    def learn(self, train: Int[np.ndarray, " train"]) -> Population | None:
+        """The population that the people of `train` come from; None is that of the literature."""
+        return None if self.unknowns is None else learn_population(self.unknowns, train)
+
+    def under(self, population: Population | None, seed: int) -> Int[np.ndarray, "people draws"]:
+        """Which draw of each person to take in each place, for people who come from the population."""
+        if self.unknowns is None or population is None:
             people, draws, _ = self.features.shape
             return np.broadcast_to(np.arange(draws, dtype=np.int16), (people, draws))
-        return redraw(self.unknowns, learn_population(self.unknowns, train), seed).astype(np.int16)
+        return redraw(self.unknowns, population, seed).astype(np.int16)
+
+    def redrawn(self, train: Int[np.ndarray, " train"], seed: int) -> Int[np.ndarray, "people draws"]:
+        """Which draw of each person to take in each place, for the population that the people of `train` come from."""
+        return self.under(self.learn(train), seed)
 
 
 def take(
@@ -122,8 +130,7 @@ def assemble(
             f"predictor {free[0]} is free text, which a model could memorise: give its levels under "
             f"[variables.{free[0]}], or take it out of predictors"
         )
-    routine = baseline.reindex(index=persons, columns=[*numbers, *categories])
-    routine = routine.astype(dict.fromkeys(numbers, float) | dict.fromkeys(categories, "str"))
+    routine = routine_rows(baseline.reindex(index=persons), numbers, categories)
     absent = tuple(name for name in predictors if name not in baseline.columns)
 
     mechanistic: list[str] = []
@@ -175,6 +182,14 @@ def stack_draws(
     which = np.searchsorted(labels, draws["draw"])
     block[rows[kept], which[kept]] = draws[list(columns)].to_numpy(float)[kept]
     return block
+
+
+def routine_rows(
+    baseline: pd.DataFrame, numbers: Sequence[str], categories: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """The routine variables of each person as models take them; missing where the table has no such column."""
+    rows = baseline.reindex(columns=[*numbers, *categories])
+    return rows.astype(dict.fromkeys(numbers, float) | dict.fromkeys(categories, "str"))
 
 
 def example(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from joblib import delayed
 
+from pipeline.fitting import Population
 from pipeline.models.cross_validation import INTERVAL, Builder, failed, predict_draws, refit, split
-from pipeline.models.matrix import Matrix, TwinDraws, take
+from pipeline.models.matrix import FeatureSet, Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
 
 TRIES = 100        # to draw people among whom some have the event and some have not
 
 
+class Member(NamedTuple):
+    """A model fitted to some people, and what they taught about the twins of others."""
+
+    estimator: Any
+    population: Population | None              # None without twin features, or of the literature
+    seed: int                                  # that draws of a person are taken with
+
+    def risks(
+        self, frame: pd.DataFrame, columns: FeatureSet, draws: TwinDraws | None, some: Int[np.ndarray, " some"]
+    ) -> tuple[Float[np.ndarray, "some draws"], Int[np.ndarray, "some draws"]]:
+        """The risk of some people for each draw, and which draw it is; NaN where a twin that the model hears failed."""
+        if draws is None or not columns.mechanistic:
+            risk = predict_draws(self.estimator, frame, columns, None, some)
+            return risk, np.zeros(risk.shape, dtype=np.int16)
+        which = draws.under(self.population, self.seed)
+        block = take(draws.features, which)
+        risk = predict_draws(self.estimator, frame, columns, block, some)
+        lost = failed(block[some], columns, self.estimator)
+        return np.where(lost[:, None], np.nan, risk), which[some]
+
+
 class RiskSamples(NamedTuple):
-    """Out-of-fold risks of one model, for each refit to people drawn again and each draw of the person's twins."""
+    """Risks of one model, for each refit to people drawn again and each draw of the person's twins."""
 
     person_id: np.ndarray
     risk: Float[np.ndarray, "people refits draws"]
@@ -77,6 +99,28 @@ def sample_risks(
     return RiskSamples(matrix.frame.index.to_numpy(dtype=str), risk, draw)
 
 
+def learn_members(
+    matrix: Matrix,
+    draws: TwinDraws | None,
+    builder: Builder,
+    name: str,
+    *,
+    refits: int,
+    seed: int,
+    train_draws: int,
+    jobs: int = 2,
+    progress: bool = False,
+) -> list[Member]:
+    """The model of the feature set `name` fitted to everybody, and after it `refits` to people drawn again."""
+    everybody = np.arange(len(matrix.event))
+    drawn = [_drawn_again(matrix, everybody, np.random.default_rng((seed, again))) for again in range(refits)]
+    calls = (
+        delayed(_learn)(matrix, draws, builder, name, people, seed + number, train_draws)
+        for number, people in enumerate([everybody, *drawn])
+    )
+    return list(spread_out(calls, jobs=jobs, label="model", progress=progress))
+
+
 def _one(
     matrix: Matrix,
     draws: TwinDraws | None,
@@ -88,15 +132,23 @@ def _one(
     train_draws: int,
 ) -> tuple[Float[np.ndarray, "test draws"], Int[np.ndarray, "test draws"]]:
     people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
-    test, own = np.flatnonzero(fold == number), seed[0] + seed[2]
-    model = refit(matrix, draws, builder, name, seed=own, train_draws=train_draws, people=people)
-    if draws is None:
-        risk = predict_draws(model, matrix.frame, matrix.sets[name], None, test)
-        return risk, np.zeros(risk.shape, dtype=np.int16)
-    which = draws.redrawn(people, own)
-    block = take(draws.features, which)
-    risk = predict_draws(model, matrix.frame, matrix.sets[name], block, test)
-    return np.where(failed(block)[test, None], np.nan, risk), which[test]
+    member = _learn(matrix, draws, builder, name, people, seed[0] + seed[2], train_draws)
+    return member.risks(matrix.frame, matrix.sets[name], draws, np.flatnonzero(fold == number))
+
+
+def _learn(
+    matrix: Matrix,
+    draws: TwinDraws | None,
+    builder: Builder,
+    name: str,
+    people: Int[np.ndarray, " some"],
+    seed: int,
+    train_draws: int,
+) -> Member:
+    heard = draws if matrix.sets[name].mechanistic else None
+    population = None if heard is None else heard.learn(people)
+    settings: dict[str, Any] = {"seed": seed, "train_draws": train_draws, "people": people, "population": population}
+    return Member(refit(matrix, heard, builder, name, **settings), population, seed)
 
 
 def _drawn_again(

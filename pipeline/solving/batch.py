@@ -24,12 +24,12 @@ def run_batches(
 ) -> Any:
     """`jax.vmap(function)` over the leading axis of every leaf of `people`, as NumPy arrays in the same order.
 
-    `function` takes one person, and what is `shared` by all. It is compiled once for each size of a chunk, also over
-    several calls with the same function: the last chunk is padded with the first person. Chunks of a few thousand keep
-    one person's worth of state per variable in the cache; XLA leaves the interpreter lock, so threads use the cores.
+    `function` takes one person, and what is `shared` by all. It is compiled once for `chunk` people, also over several
+    calls with the same function, however many they are of: the last chunk is padded with the first person. Chunks of a
+    few thousand keep one person's worth of state per variable in the cache; XLA leaves the interpreter lock, so
+    threads use the cores.
     """
     size = len(jax.tree.leaves(people)[0])
-    chunk = min(chunk, size)
     compiled = _compiled(function, len(shared))
 
     def run(start: int) -> Any:
@@ -49,7 +49,7 @@ def run_batches(
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _compiled(function: Callable[..., Any], shared: int) -> Callable[..., Any]:
     return jax.jit(jax.vmap(function, in_axes=(0, *[None] * shared)))
 

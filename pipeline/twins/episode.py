@@ -96,7 +96,8 @@ def simulate_episodes(
         return run
 
     everybody = (dict(people), dict(p), dict(events))
-    found: Result = run_batches(one("batch"), everybody, chunk=chunk, label=twin.name, progress=progress)
+    at_once = min(chunk, len(jax.tree.leaves(everybody)[0]))
+    found: Result = run_batches(one("batch"), everybody, chunk=at_once, label=twin.name, progress=progress)
     again = np.flatnonzero((found.status[twin.name] == Status.NOT_FINITE) | (found.error > max_error))
     if again.size:
         few = jax.tree.map(lambda v: np.asarray(v)[again], everybody)
