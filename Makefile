@@ -6,6 +6,7 @@ SHELL := /bin/bash
 STUDY ?= nhanes_dysglycaemia
 CONFIG := $(if $(filter %.toml,$(STUDY)),$(STUDY),configs/$(STUDY).toml)
 NAME := $(basename $(notdir $(CONFIG)))
+KEEP ?= 3
 OUT := data/runs/$(NAME)
 BASE_PYTHON ?= python3
 PYTHON := .venv/bin/python
@@ -31,7 +32,7 @@ BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.p
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui framingham nafld experiments compare gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve validate forget framingham nafld experiments compare gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,6 +64,16 @@ lint: $(READY)  ## style, types
 
 ui: $(READY)  ## MLflow UI on the runs, at http://127.0.0.1:5000 (choose "Training runs")
 	$(PYTHON) -m mlflow server --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
+
+serve: $(READY)  ## answer requests with the champion of the study, at http://127.0.0.1:5001/invocations
+	MLFLOW_TRACKING_URI=sqlite:///data/mlflow/mlflow.db PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m mlflow models serve \
+	--model-uri "models:/$(NAME)@champion" --env-manager local --host 127.0.0.1 --port 5001
+
+validate: check  ## try the packaged model of the study on the people of another: ON=name or path
+	$(PYTHON) -m stages.validate $(CONFIG) --on $(if $(wildcard $(ON)),$(ON),configs/$(ON).toml)
+
+forget: $(READY)  ## delete runs of the study from MLflow but the newest KEEP (3) and the champion
+	$(PYTHON) -m stages.forget $(NAME) --keep $(KEEP)
 
 framingham: $(READY)  ## fetch the Framingham teaching data (2.8 MB) to data/raw, for the studies of that name
 	$(PYTHON) -m stages.fetch framingham

@@ -55,6 +55,7 @@ class Study(Strict):
     evaluation: Evaluation
     report: Report
     experiments: Experiments = Experiments()
+    tracking: str | None = Field(None, pattern="^https?://")        # MLflow server; data/mlflow where none is named
 
     def known_variables(self) -> dict[str, Variable]:
         """The library's variables and the study's own."""

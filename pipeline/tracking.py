@@ -25,6 +25,7 @@ from pipeline.runs import ROOT, RunError
 
 FOLDERS = ("config", "tables", "figures", "model", "explanations", "report")
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")   # of a logged model
+PARENT = "mlflow.parentRunId"
 CHAMPION = "champion"                                                   # alias of the version to use
 LONGEST = 500                                                           # characters of a parameter's value
 
@@ -149,28 +150,21 @@ class StudyRun:
 
 @contextmanager
 def study_run(
-    root: Path, study: str, *, title: str, tags: Mapping[str, str], params: Mapping[str, Any], data: Data
+    store: Path | str, study: str, *, title: str, tags: Mapping[str, str], params: Mapping[str, Any], data: Data
 ) -> Iterator[StudyRun]:
-    """One execution of a study as a run in the store under `root`; every call adds a run.
+    """One execution of a study as a run in `store`, a folder or the address of an MLflow server; every call adds a run.
 
-    The store is made on first use. Runs of this study that a killed process left open are marked KILLED;
-    other studies may write at the same time, the same study waits its turn.
+    A folder is made on first use. Its runs of this study that a killed process left open are marked KILLED; other
+    studies may write at the same time, the same study waits its turn. Raises `RunError` for a server that does not
+    answer.
     """
-    # Runs of patients' studies tell nobody that they ran; mlflow reads this when it is imported.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-
-    for name in ("mlflow", "alembic"):      # no word of each table and version
-        logging.getLogger(name).setLevel(logging.WARNING)
-    root = root.resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / f".{study}.lock"):
-        with _locked(root / ".store.lock"):
-            experiment_id = _open(root, study)
+    mlflow = _mlflow()
+    with _own_turn(store, study):
+        experiment_id = _experiment(store, study)
         client = mlflow.MlflowClient()
-        for left in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
-            client.set_terminated(left.info.run_id, "KILLED")
+        if isinstance(store, Path):
+            for left in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+                client.set_terminated(left.info.run_id, "KILLED")
         with mlflow.start_run(
             experiment_id=experiment_id,
             run_name=study,
@@ -181,6 +175,35 @@ def study_run(
             mlflow.log_params(_plain(params))
             mlflow.log_input(_dataset(data), context="training")
             yield StudyRun(run.info.run_id, experiment_id, data)
+
+
+def forget(store: Path, study: str, keep: int) -> int:
+    """Delete the runs of a study but the newest `keep`, with their models and files; gives how many.
+
+    The run of the champion stays. Raises `RunError` for a study that has no runs.
+    """
+    mlflow = _mlflow()
+    if not (store / "mlflow.db").exists():
+        raise RunError(f"{store} holds no runs")
+    with _own_turn(store, study):
+        experiment_id, client = _experiment(store, study), mlflow.MlflowClient()
+        every = client.search_runs([experiment_id], order_by=["attributes.start_time DESC"], max_results=10_000)
+        parents = [run.info.run_id for run in every if PARENT not in run.data.tags]
+        versions = list(client.search_model_versions(f"name = '{study}'"))
+        champions = {v.run_id for v in versions if CHAMPION in client.get_model_version(study, v.version).aliases}
+        gone = set(parents[keep:]) - champions
+        for run in every:
+            if run.info.run_id in gone or run.data.tags.get(PARENT) in gone:
+                client.delete_run(run.info.run_id)
+        for version_of in versions:
+            if version_of.run_id in gone:
+                client.delete_model_version(study, version_of.version)
+        uri = _uri(store)
+        command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri, "--tracking-uri", uri]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RunError(f"the files of deleted runs stay, as mlflow gc failed: {done.stderr.strip()[-500:]}")
+        return len(gone)
 
 
 def git_commit(folder: Path) -> str | None:
@@ -196,26 +219,68 @@ def git_commit(folder: Path) -> str | None:
     return f"{commit}-dirty" if status else commit
 
 
-def _open(root: Path, study: str) -> str:
-    """Make or upgrade the store, and find or make the experiment of the study."""
+def _mlflow() -> Any:
+    """The library, which tells nobody that it is used: it reads so when it is imported."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow
+
+    for name in ("mlflow", "alembic"):      # no word of each table and version
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return mlflow
+
+
+def _uri(store: Path | str) -> str:
+    return f"sqlite:///{store.resolve() / 'mlflow.db'}" if isinstance(store, Path) else store
+
+
+@contextmanager
+def _own_turn(store: Path | str, study: str) -> Iterator[None]:
+    """A study writes once at a time into a folder; a server sees to itself."""
+    if not isinstance(store, Path):
+        yield
+        return
+    store.mkdir(parents=True, exist_ok=True)
+    with _locked(store / f".{study}.lock"):
+        yield
+
+
+def _experiment(store: Path | str, study: str) -> str:
+    """The experiment of the study, made where it is not there yet; a folder is made, or brought up to date."""
+    mlflow = _mlflow()
+    mlflow.set_tracking_uri(_uri(store))
+    if isinstance(store, Path):
+        with _locked(store / ".store.lock"):
+            return _open(store.resolve(), study)
+    try:
+        return _find(study, None)
+    except mlflow.MlflowException as fault:
+        raise RunError(f"the MLflow server at {store} does not answer: {str(fault)[:200]}") from None
+
+
+def _open(root: Path, study: str) -> str:
     from mlflow.exceptions import MlflowException
 
-    uri = f"sqlite:///{root / 'mlflow.db'}"
-    mlflow.set_tracking_uri(uri)
-    client = mlflow.MlflowClient(uri)
     try:
-        experiment = client.get_experiment_by_name(study)
+        return _find(study, (root / "artifacts").as_uri())
     except MlflowException as fault:
         if "out-of-date" not in str(fault):
             raise
-        upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
+        upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", _uri(root)]
         done = subprocess.run(upgrade, capture_output=True, text=True)
         if done.returncode:
             raise RunError(f"{root / 'mlflow.db'} is of another MLflow; move it away") from None
-        experiment = client.get_experiment_by_name(study)
+        return _find(study, (root / "artifacts").as_uri())
+
+
+def _find(study: str, artifacts: str | None) -> str:
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name(study)
     if experiment is None:
-        return client.create_experiment(study, artifact_location=(root / "artifacts").as_uri())
+        return client.create_experiment(study, artifact_location=artifacts)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id

@@ -35,7 +35,7 @@ SECTIONS: dict[str, Any] = {
     "strata": {"outcome", "twins", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},
-    "track": {"title"},
+    "track": {"title", "tracking"},
     "experiments": {"experiments", "evaluation", "models", "outcome", "predictors", "seed", "variables"},
 }
 

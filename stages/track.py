@@ -31,9 +31,10 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
     settings = study.model_dump(mode="json")
     params = {name: settings[name] for name in ("seed", "twins", "models", "evaluation", "report")}
 
-    root = folder.resolve().parent.parent / "mlflow"
+    home = folder.resolve().parent.parent / "mlflow"
+    store = study.tracking or home
     metrics = pd.read_parquet(stage.read(folder / "evaluate/metrics.parquet"))
-    with tracking.study_run(root, folder.name, title=study.title, tags=tags, params=params, data=data) as run:
+    with tracking.study_run(store, folder.name, title=study.title, tags=tags, params=params, data=data) as run:
         run.log_json("config", "study", settings)
         for name in STAGES:
             manifest = folder / name / "manifest.json"
@@ -70,7 +71,7 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
             words = run.register(tracking.Packaged(told.parent / "model", **interface), metrics[chosen], tags)
             print(f"registered: {folder.name}, {words}")
         stage.path("run.json").write_text(json.dumps({"run_id": run.run_id}) + "\n", encoding="utf-8")
-        stage.note(run_id=run.run_id, store=f"{root.name}/mlflow.db")
+        stage.note(run_id=run.run_id, store=study.tracking or f"{home.name}/mlflow.db")
     print(f"tracked: run {run.run_id} of {folder.name}; make ui shows it")
 
 

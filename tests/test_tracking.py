@@ -2,10 +2,13 @@
 
 import json
 import os
+import socket
 import sqlite3
 import struct
 import subprocess
 import sys
+import time
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -293,3 +296,56 @@ def test_git_commit_is_known_or_none(tmp_path):
     assert len(commit) == 40
     (tmp_path / "file").write_text("2")
     assert tracking.git_commit(tmp_path) == f"{commit}-dirty"
+
+
+def test_old_runs_are_forgotten_but_the_champion_stays(tmp_path):
+    kept = []
+    for _ in range(4):
+        with tracking.study_run(tmp_path, "demo", **OPEN) as run:
+            run.log_json("config", "study", {"a": 1})
+            kept.append(run.run_id)
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    client.create_registered_model("demo")
+    for run_id in kept[:2]:
+        client.create_model_version("demo", f"runs:/{run_id}/served", run_id)
+    client.set_registered_model_alias("demo", tracking.CHAMPION, "1")
+    assert tracking.forget(tmp_path, "demo", keep=2) == 1
+    left = {run_id for (run_id,) in ask(tmp_path, "select run_uuid from runs")}
+    assert left == {kept[0], *kept[2:]}
+    assert not list((tmp_path / "artifacts").glob(f"{kept[1]}/**/*.json")), "its files went with it"
+    assert list((tmp_path / "artifacts").glob(f"{kept[0]}/**/*.json"))
+    assert [int(v.version) for v in client.search_model_versions("name = 'demo'")] == [1]
+    assert tracking.forget(tmp_path, "demo", keep=2) == 0
+    with pytest.raises(runs.RunError, match="holds no runs"):
+        tracking.forget(tmp_path / "elsewhere", "demo", keep=2)
+
+
+def test_runs_go_to_a_server_by_one_setting(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path / 'a.db'}"]
+    command += ["--artifacts-destination", str(tmp_path / "files"), "--host", "127.0.0.1", "--workers", "1"]
+    silent = pytest.raises(runs.RunError, match=f"the MLflow server at {address} does not answer")
+    with silent, tracking.study_run(address, "demo", **OPEN):
+        pass
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(
+        [*command, "--port", address.rsplit(":", 1)[1]], stdout=log, stderr=log, start_new_session=True
+    ) as server:
+        try:
+            end = time.monotonic() + 90
+            while time.monotonic() < end:
+                try:
+                    urllib.request.urlopen(f"{address}/health", timeout=5).close()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            with tracking.study_run(address, "demo", **OPEN) as run:
+                run.log_json("config", "study", {"a": 1})
+        finally:
+            os.killpg(server.pid, 15)
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        assert database.execute("select status from runs").fetchall() == [("FINISHED",)]
+    assert [p.name for p in (tmp_path / "files").rglob("*.json")] == ["study.json"]
