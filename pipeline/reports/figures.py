@@ -159,7 +159,15 @@ class Line(NamedTuple):
     high: np.ndarray
 
 
-def trajectories(name: str, title: str, unit: str, lines: Sequence[Line], description: str) -> Drawing:
+def trajectories(
+    name: str,
+    title: str,
+    unit: str,
+    lines: Sequence[Line],
+    description: str,
+    axis: str = "Years from now",
+    decimal: str = ".",
+) -> Drawing:
     """Courses of one output under each scenario with 95 % bands; ends stand again as bars at the right."""
     with mpl.rc_context(STYLE):
         figure, axes = _panel(3.1, 2.6)
@@ -177,9 +185,11 @@ def trajectories(name: str, title: str, unit: str, lines: Sequence[Line], descri
             axes.plot([end, end], [line.low[-1], line.high[-1]], color=colour, linewidth=1.3, clip_on=False)
             axes.plot(end, line.mean[-1], MARKERS[i % 5], color=colour, markersize=4.5, clip_on=False)
         axes.set_title(f"{title} ({unit})" if unit else title, fontsize=9.5, loc="left", color=INK)
-        axes.set_xlabel("Years from now")
+        axes.set_xlabel(axis)
         axes.set_xlim(0, last + gap * (len(lines) + 0.6))
         axes.set_xticks(np.unique([0, last // 2, last]))
+        if decimal != ".":
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.10g}".replace(".", decimal))
         axes.grid(color=RULE, linewidth=0.7)
         axes.set_axisbelow(True)
         return _finish(name, figure, title, description)
