@@ -29,7 +29,7 @@ TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py outcome.py units.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui framingham nafld patient trace experiments compare gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui framingham nafld patient protocol trace experiments compare gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the st
 
 patient: $(READY)  ## report of one person of a finished study: PERSON=id, IN=sv for Swedish
 	@$(PYTHON) -m stages.patient $(CONFIG) --person "$(PERSON)" $(if $(IN),--language $(IN))
+
+protocol: check  ## write the protocol of the study from its settings alone, before any result
+	@$(PYTHON) -m stages.protocol $(CONFIG)
 
 trace: $(READY)  ## where the figures of the report come from, and whether files are as they were; WHAT=calibration for one
 	@$(PYTHON) -m stages.trace $(OUT) $(WHAT)

@@ -147,19 +147,6 @@ def study_run(
             yield StudyRun(run.info.run_id, experiment_id, data)
 
 
-def git_commit(folder: Path) -> str | None:
-    """The commit that the working tree of `folder` stands on, followed by "-dirty" if files have changed."""
-    def git(*command: str) -> str:
-        done = subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        commit, status = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit}-dirty" if status else commit
-
-
 def _open(root: Path, study: str) -> str:
     """Make or upgrade the store, and find or make the experiment of the study."""
     import mlflow

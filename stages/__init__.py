@@ -32,7 +32,7 @@ SECTIONS: dict[str, Any] = {
     "evaluate": {"evaluation", "report", "seed"},
     "strata": {"outcome", "twins", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
-    | {"evaluation", "report", "outcome", "twins", "models", "seed"},
+    | {"cohort", "evaluation", "experiments", "report", "outcome", "predictors", "twins", "models", "seed"},
     "track": {"title"},
     "experiments": {"experiments", "evaluation", "models", "outcome", "predictors", "seed", "variables"},
 }

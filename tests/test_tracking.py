@@ -281,15 +281,3 @@ with study_run(Path({str(tmp_path)!r}), sys.argv[1], title="Demo", tags={{}}, pa
     for end in ends:
         assert end.returncode == 0, end.stderr[-2000:]
     assert ask(tmp_path, "select status, count(*) from runs group by status") == [("FINISHED", 3)]
-
-
-def test_git_commit_is_known_or_none(tmp_path):
-    assert tracking.git_commit(tmp_path) is None
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    (tmp_path / "file").write_text("1")
-    for command in (["init", "-q"], ["add", "file"], ["commit", "-qm", "One"]):
-        subprocess.run([*git, *command], cwd=tmp_path, check=True)
-    commit = tracking.git_commit(tmp_path)
-    assert len(commit) == 40
-    (tmp_path / "file").write_text("2")
-    assert tracking.git_commit(tmp_path) == f"{commit}-dirty"

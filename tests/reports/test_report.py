@@ -74,7 +74,7 @@ def test_page_is_well_formed_and_ids_are_unique(page):
 def test_nothing_is_loaded_and_local_links_lead_somewhere(page):
     outline = Outline(page)
     outside = [link for link in outline.loaded if not link.startswith("#")]
-    assert outside == ["../cohort/quality.html", "../features/dictionary.csv"]
+    assert outside == ["../cohort/quality.html", "model_card.html", "protocol.html", "../features/dictionary.csv"]
     assert {link[1:] for link in outline.loaded if link.startswith("#")} <= set(outline.ids)
     assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(outline.ids)
     assert not re.search(r"@import|<script|<link|url\((?!#)", page)
