@@ -134,11 +134,15 @@ $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.
 $(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)
 	$(PYTHON) -m stages.strata $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
+# After strata, as one stage at a time writes a study.
+$(OUT)/explain/manifest.json: $(OUT)/config/explain.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/explain.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata pipeline/explain) | $(OUT)/strata/manifest.json
+	$(PYTHON) -m stages.explain $(CONFIG)
+
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata explain,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(COHORT_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
 	$(PYTHON) -m stages.experiments $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate explain report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

@@ -9,7 +9,7 @@ from pipeline.config import Study
 from pipeline.runs import Stage
 from stages import main
 
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "report")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "explain", "report")
 
 
 def track(study: Study, folder: Path, stage: Stage) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "report", "track")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "explain", "report", "track")
 HEAVY = {"jax", "sklearn", "mlflow", "matplotlib", "scipy", "diffrax", "pandera"}
 # Every module with a command line.
 COMMANDS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))

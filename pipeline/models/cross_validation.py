@@ -187,13 +187,17 @@ def refit(
     seed: int,
     train_draws: int,
     people: Int[np.ndarray, " some"] | None = None,
+    which: Int[np.ndarray, "everybody draws"] | None = None,
 ) -> Any:
-    """The model of one feature set fitted to everybody, or to some, for use on others."""
+    """The model of one feature set fitted to everybody, or to some, for use on others.
+
+    `which` is what `draws.redrawn` says for these people and this seed, where that is known already.
+    """
     columns = matrix.sets[name]
     some = np.arange(len(matrix.event)) if people is None else people
     block = None
     if draws is not None and columns.mechanistic:
-        block = take(draws.features, draws.redrawn(some, seed))
+        block = take(draws.features, draws.redrawn(some, seed) if which is None else which)
     return _fit_people(
         builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, matrix.follow, matrix.later
     )
@@ -229,7 +233,7 @@ def _fit_people(
         count = draws.shape[1]
         times = min(train_draws, count)
         which = (np.arange(len(draws))[:, None] + np.arange(times)[None, :] * count // times) % count
-        rows = _drawn(frame, columns, np.take_along_axis(draws, which[:, :, None], axis=1), train)
+        rows = drawn_rows(frame, columns, np.take_along_axis(draws, which[:, :, None], axis=1), train)
     who = np.repeat(train, times)
     return fit(
         builder,
@@ -244,7 +248,7 @@ def _fit_people(
     )
 
 
-def _drawn(
+def drawn_rows(
     frame: pd.DataFrame,
     columns: FeatureSet,
     draws: Float[np.ndarray, "people draws features"],
@@ -294,7 +298,7 @@ def predict_draws(
         return estimator.predict_proba(frame[taken].iloc[some])[:, 1:]
     each = np.empty((len(some), draws.shape[1]))
     for part in np.array_split(np.arange(len(some)), 1 + each.size // ROWS):
-        rows = _drawn(frame, columns, draws, some[part])
+        rows = drawn_rows(frame, columns, draws, some[part])
         each[part] = estimator.predict_proba(rows[taken])[:, 1].reshape(len(part), -1)
     return each
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,16 +87,36 @@ def _one(
     seed: tuple[int, int, int],
     train_draws: int,
 ) -> tuple[Float[np.ndarray, "test draws"], Int[np.ndarray, "test draws"]]:
-    people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
-    test, own = np.flatnonzero(fold == number), seed[0] + seed[2]
-    model = refit(matrix, draws, builder, name, seed=own, train_draws=train_draws, people=people)
-    if draws is None:
+    test = np.flatnonzero(fold == number)
+    model, which = refit_again(matrix, draws, builder, name, fold, number, seed, train_draws)
+    if draws is None or which is None:
         risk = predict_draws(model, matrix.frame, matrix.sets[name], None, test)
         return risk, np.zeros(risk.shape, dtype=np.int16)
-    which = draws.redrawn(people, own)
     block = take(draws.features, which)
     risk = predict_draws(model, matrix.frame, matrix.sets[name], block, test)
     return np.where(failed(block)[test, None], np.nan, risk), which[test]
+
+
+def refit_again(
+    matrix: Matrix,
+    draws: TwinDraws | None,
+    builder: Builder,
+    name: str,
+    fold: Int[np.ndarray, " people"],
+    number: int,
+    seed: tuple[int, int, int],
+    train_draws: int,
+) -> tuple[Any, Int[np.ndarray, "people draws"] | None]:
+    """One model of `sample_risks`: never saw fold `number`; and which draw of each person it takes in each place.
+
+    `seed` is that of the study, then fold and refit, so that whoever asks again gets the same model. Without `draws`
+    none are taken.
+    """
+    people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
+    own = seed[0] + seed[2]
+    which = None if draws is None else draws.redrawn(people, own)
+    model = refit(matrix, draws, builder, name, seed=own, train_draws=train_draws, people=people, which=which)
+    return model, which
 
 
 def _drawn_again(
