@@ -18,7 +18,7 @@ from pipeline.sections import Strict
 class Language(Strict):
     """What one file of `languages` holds; sentences have {placeholders}, the same in every language."""
 
-    code: str                                        # of BCP 47, for the `lang` of the page
+    code: Literal["en", "sv"]                        # of BCP 47, for the `lang` of the page
     name: str
     decimal: Literal[".", ","]
     last: str                                        # joins the last item of a listing

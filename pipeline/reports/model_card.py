@@ -56,7 +56,7 @@ def _details(results: Results) -> Section:
                  "train/manifest.json",
                  data={"sha256": manifest["code_sha256"], "git_commit": manifest.get("git_commit")}),
             Item("Software", background.packages(results), "evaluate/manifest.json"),
-            Item("Seed", number(study.seed), "seed", data=study.seed),
+            Item("Seed", str(study.seed), "seed", data=study.seed),
             Item("Licence of the code", "Apache-2.0", "code"),
             ask("Who answers for the model, and how to reach them"),
         ],

@@ -31,11 +31,11 @@ class Others(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """Rows of the person in the tables of the explain stage; empty where it has not run."""
+    """Rows of the person in the tables of the explain stage (see `pipeline.schema`); empty where it has not run."""
 
-    attributions: pd.DataFrame       # group, contribution, low, high, rank
-    chains: pd.DataFrame             # scenario, mediator, before, after, risk_change, risk_low, risk_high, disagrees
-    counterfactuals: pd.DataFrame    # goal, scenario, risk_after, low, high, chance
+    attributions: pd.DataFrame
+    chains: pd.DataFrame
+    counterfactuals: pd.DataFrame
 
 
 @dataclass(frozen=True)

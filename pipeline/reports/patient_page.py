@@ -16,7 +16,7 @@ from pipeline.reports.patient import Patient
 from pipeline.reports.sections import WIDE
 
 # What fits on a sheet.
-DRIVERS, ROUTES, GOALS, EDGES = 4, 3, 2, 3
+DRIVERS, ROUTES, GOALS, EDGES = 4, 3, 1, 2
 
 
 def render_patient(patient: Patient, language: str) -> str:
@@ -96,64 +96,59 @@ def _icons(patient: Patient, t: Language) -> Markup:
 
 
 def _drivers(patient: Patient, t: Language) -> dict[str, Any] | None:
-    """What moves the risk most; in order only where the order survives refitting. None without explanations."""
+    """What moves the risk most; in order only where the order survives refitting. None without explanations.
+
+    Beside each reason stands the risk of a person who is average in it alone: its contribution to the log odds is taken
+    away. What may as well be nothing is no reason.
+    """
+    from pipeline.explain import words
+
     table = patient.explained.attributions
     if table.empty:
         return None
-    # What may as well be nothing is not shown as a driver.
-    clear = table[(table["low"] > 0) | (table["high"] < 0)]
-    ranked = bool(len(clear)) and clear["rank"].notna().all()
-    size = clear["contribution"].abs()
-    top = clear.loc[size.sort_values(ascending=False, kind="stable").index[:DRIVERS]]
-    top = top.sort_values("rank") if ranked else top.sort_values("group")
-    widest = float(size.max()) if len(clear) else 1.0
+    clear = table[table["low"] * table["high"] > 0]
+    top = clear.loc[clear["contribution"].abs().sort_values(ascending=False, kind="stable").index[:DRIVERS]]
+    top = top.sort_values(["rank", "group"], na_position="last")
+    widest, odds = float(clear["contribution"].abs().max()), float(np.log(patient.risk / (1 - patient.risk)))
     rows = []
     for row in top.itertuples():
-        shown = sorted(abs(100 * end) for end in (row.low, row.high))
+        without, low, high = (1 / (1 + np.exp(v - odds)) for v in (row.contribution, row.high, row.low))
+        ends = {"low": t.hundredths(low), "high": t.hundredths(high)}
         rows.append(
             {
-                "name": wording.capital(t.called(row.group)),
-                "words": t.say("why_up" if row.contribution > 0 else "why_down",
-                               change=t.number(100 * abs(row.contribution), 1)),
-                "interval": t.say("why_between", low=t.number(shown[0], 1), high=t.number(shown[1], 1)),
+                "name": wording.capital(words.label(row.label, t.code)),
+                "words": words.reason(row, t.code),
+                "without": t.say("why_without", number=t.hundredths(without), **ends),
                 "bar": round(50 * row.contribution / widest, 1),
             }
-        )  # fmt: skip
-    order = "why_none" if not rows else "why_ranked" if ranked else "why_unranked"
-    return {"rows": rows, "order": t.say(order)}
+        )
+    ranked = top["rank"].notna()
+    order = "why_ranked" if ranked.all() else "why_first" if ranked.any() else "why_unranked"
+    return {"rows": rows, "order": t.say(order if rows else "why_none")}
 
 
 def _routes(patient: Patient, t: Language) -> list[str]:
-    """From a change over what it moves in the body to the risk, the strongest first."""
+    """From a change over what it moves in the body to the risk, one for each change, the strongest first."""
+    from pipeline.explain import words
+
     table = patient.explained.chains
     if table.empty:
         return []
-    units = {name: unit for name, (_, unit) in wording.OUTPUTS.items()}
-    strongest = table.loc[table["risk_change"].abs().sort_values(ascending=False, kind="stable").index[:ROUTES]]
-    said = []
-    for row in strongest.itertuples():
-        unit = units.get(row.mediator, "")
-        before, after = (t.quantity(row.mediator, value, unit) for value in (row.before, row.after))
-        ends = {"low": t.signed(100 * row.risk_low, 1), "high": t.signed(100 * row.risk_high, 1)}
-        sentence = t.say(
-            "route", scenario=_scenario(patient, row.scenario, t), mediator=t.called(row.mediator), before=before,
-            after=after, change=t.signed(100 * row.risk_change, 1), **ends,
-        )  # fmt: skip
-        said.append(f"{sentence} {t.say('route_disagrees')}" if row.disagrees else sentence)
-    return said
+    known = table[table["scenario"].map(lambda name: bool(words.action(name, t.code)))]
+    order = known["risk_change"].abs().sort_values(ascending=False, kind="stable", na_position="last").index
+    strongest = known.loc[order].drop_duplicates("scenario")[:ROUTES]
+    return [" ".join(words.link(row, t.code)) for row in strongest.itertuples()]
 
 
 def _goals(patient: Patient, t: Language) -> list[str]:
-    said = []
-    for row in patient.explained.counterfactuals.head(GOALS).itertuples():
-        goal = t.hundredths(row.goal)
-        if pd.isna(row.scenario):
-            said.append(t.say("goal_missed", goal=goal))
-            continue
-        ends = {name: t.hundredths(getattr(row, name)) for name in ("low", "high", "chance")}
-        name = _scenario(patient, row.scenario, t)
-        said.append(t.say("goal_reached", goal=goal, scenario=name, after=t.hundredths(row.risk_after), **ends))
-    return said
+    """The least that would be enough to come below a risk that matters, or that nothing tried would."""
+    from pipeline.explain import words
+
+    table = patient.explained.counterfactuals
+    if table.empty:
+        return []
+    least = table[table["smallest"] | table["scenario"].isna()]
+    return [words.enough(row, t.code) for row in least[:GOALS].itertuples()]
 
 
 def _scenario(patient: Patient, name: str, t: Language) -> str:

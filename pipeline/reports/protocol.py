@@ -250,7 +250,7 @@ def in_words(rule: Rule, known: Mapping[str, Variable]) -> str:
     """A rule of inclusion or outcome in words: "haemoglobin A1c of 5.7 % or more"."""
     variable = known[rule.variable]
     name, unit = variable.description[:1].lower() + variable.description[1:], rule.unit or variable.unit
-    unit = "" if unit == "1" else f" {unit}"
+    unit = {"1": "", "a": " years"}.get(unit, f" {unit}")
     if rule.equals or rule.not_equals:
         return f"{name} is {'not ' if rule.not_equals else ''}“{rule.equals or rule.not_equals}”"
     if rule.measured:

@@ -374,3 +374,11 @@ def shown(browser: Any, tmp_path: Path) -> Iterator[Callable[[str, int], Any]]:
     yield show
     for context in contexts:
         context.close()
+
+
+def accessible(tab: Any) -> None:
+    """No serious fault of accessibility on the page, as axe-core sees it (WCAG 2 A and AA, best practice)."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(tab).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], [node["target"] for node in fault["nodes"][:3]]) for fault in serious] == []

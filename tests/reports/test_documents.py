@@ -85,7 +85,7 @@ def test_every_study_has_a_protocol_before_any_result(path):
 def test_rules_stand_in_words():
     rules = everything(protocol(make_study()))["Whom to include, in this order"].value
     assert rules[:3] == [
-        "aged 20 or more: age at the time of the record at least 20 a",
+        "aged 20 or more: age at the time of the record at least 20 years",
         "HbA1c measured: haemoglobin A1c, IFCC is known",
         "no known or borderline diabetes: told by a doctor of diabetes is “no”",
     ]

@@ -8,18 +8,12 @@ import pytest
 
 from pipeline.reports import read_patient, render_patient
 from pipeline.reports.patient import Explained
-from pipeline.reports.unlike import Edge, Unlike
 from pipeline.runs import RunError
 from tests.reports.conftest import make_study, write_study
+from tests.reports.patients import CODE, PERSON, read, with_everything
 
 LANGUAGES = ["en", "sv"]
-PERSON = "secret-1-000007"
-CODE = "7K3M2-QXA9B"
 HOSTILE = '<script>alert("x")</script>'
-
-
-def read(folder, study=None, person=PERSON):
-    return read_patient(study or make_study(), folder, lambda path: path, person, CODE)
 
 
 @pytest.fixture(scope="session")
@@ -40,40 +34,7 @@ def plain(patient):
 
 @pytest.fixture(scope="session")
 def full(plain):
-    """Everything that a page can have to tell, and long: explanations, all warnings, many quantities."""
-    groups = ["body_composition", "liver_fat", "blood_pressure", "age_years", "smoking_status", "ethnicity"]
-    change = np.array([0.11, -0.05, 0.04, -0.03, 0.02, 0.01])
-    attributions = pd.DataFrame(
-        {"group": groups, "contribution": change, "low": change - 0.009, "high": change + 0.009, "rank": range(1, 7)}
-    )
-    scenario = ["less_500_kcal", "low_carbohydrate", "one_pressure_drug"]
-    chains = pd.DataFrame(
-        {"scenario": scenario, "mediator": ["weight_kg", "pdff_percent", "sbp_mmhg"], "before": [104.0, 12.5, 167.0],
-         "after": [98.4, 8.2, 158.0], "change": [-5.6, -4.3, -9.0], "low": -1.0, "high": 1.0,
-         "risk_change": [-0.021, -0.012, 0.008], "risk_low": -0.03, "risk_high": 0.02,
-         "disagrees": [False, False, True]}
-    )  # fmt: skip
-    counterfactuals = pd.DataFrame(
-        {"goal": [0.25, 0.15], "scenario": ["less_500_kcal", None], "risk_before": 0.4, "risk_after": [0.24, np.nan],
-         "low": [0.18, np.nan], "high": [0.31, np.nan], "chance": [0.62, np.nan]}
-    )  # fmt: skip
-    known = ["weight_kg", "waist_cm", "sbp_mmhg", "dbp_mmhg"]
-    edges = [*(Edge(name, 140.0, 45.0, 130.0) for name in known), Edge("ethnicity", "other", np.nan, np.nan)]
-    fits = [
-        {"twin": twin, "parameter": f"{basis}_quantity_{i}", "unit": "mmHg", "mode": 123.0, "basis": basis,
-         "unlikely": True, "status": "ok" if basis != "none" else "missing weight_kg"}
-        for twin in ("body_composition", "liver_fat") for basis in ("measured", "estimated", "assumed", "none")
-        for i in range(4)
-    ]  # fmt: skip
-    return replace(
-        plain,
-        study=plain.study.model_copy(update={"caution": " ".join(["Not of people of today."] * 12)}),
-        low=0.11,
-        high=0.71,
-        explained=Explained(attributions, chains, counterfactuals),
-        unlike=Unlike(edges, list(plain.study.predictors[:11]), 24),
-        fits=pd.DataFrame(fits),
-    )
+    return with_everything(plain)
 
 
 def words(html):
@@ -137,26 +98,33 @@ def test_a_twin_that_fits_badly_or_not_at_all_is_warned_of_before_any_number(pla
     assert warning < text.index("Your measurements do not fit together") < text.index("Where you stand")
     assert "The model of weight and body fat and liver fat could not be made for you" in text
     assert "Body weight: 140 kg. Of 100 people in the study 99 lie between 45 kg and 130 kg." in text
-    assert "And 2 more values" in text
+    assert "And 3 more values" in text
     assert "11 of the 24 things that the calculation asks for are not known of you." in text
 
 
 def test_without_explanations_the_page_has_no_why(plain):
     html = render_patient(plain, "en")
     assert 'id="why"' not in html
-    assert "Getting to" not in html
+    assert "come to be like" not in html
 
 
 def test_why_is_told_in_the_order_that_survives_and_with_the_way_through_the_body(full):
     text = words(render_patient(full, "en"))
     assert "The largest comes first." in text
-    assert "Weight and body fat raises it by 11.0 of 100 (10.1 to 11.9)" in text
-    assert "Liver fat lowers it by 5.0 of 100 (4.1 to 5.9)" in text
-    assert "Smoking" not in text.split("Why")[1].split("How a change")[0], "four at most"
-    assert "body weight goes from 104 kg to 98 kg. That changes your number by −2.1 of 100 (−3.0 to +2.0)." in text
-    assert text.count("point in opposite ways") == 1
-    assert "Getting to 25 of 100: “500 kcal less a day” would bring you to 24 of 100 (18 to 31)" in text
-    assert "Getting to 15 of 100: no change in this study would do." in text
+    assert "What counts most for your risk is your estimated body composition, which raises it." in text
+    assert text.index("estimated body composition") < text.index("Your estimated liver fat lowers your risk.")
+    assert "smoking" not in text.split("Why")[1].split("How a change")[0].lower(), "four at most"
+    assert "your weight is expected to go from 104.0 to 98.4 kg" in text
+    assert text.count("it is no reason to let the value rise") == 1
+    assert "If you eat far less bread, pasta and sugar" in text
+    assert "risk is expected to become about 24 of 100 (18 to 31)" in text, "the least that is enough"
+    assert "become about 20 of 100" not in text
+
+
+def test_a_reason_is_told_by_the_risk_without_it(full):
+    odds = full.risk / (1 - full.risk) / np.exp([1.1, 1.19, 1.01])
+    shown = [round(100 * o / (1 + o)) for o in odds]
+    assert f"{shown[0]} of 100 ({shown[1]} to {shown[2]})" in words(render_patient(full, "en"))
 
 
 def test_an_order_that_does_not_survive_is_not_shown(full):
@@ -164,10 +132,18 @@ def test_an_order_that_does_not_survive_is_not_shown(full):
         attributions = full.explained.attributions.assign(**changes)
         return words(render_patient(replace(full, explained=full.explained._replace(attributions=attributions)), "en"))
 
-    text = told(rank=[1.0, 2.0, np.nan, np.nan, np.nan, np.nan])
-    assert "The order is not certain" in text
-    assert text.index("Age lowers") < text.index("Blood pressure raises") < text.index("Weight and body fat raises")
+    text = told(rank=[1.0, *[np.nan] * 5])
+    assert "The first counts most. The order of the others is not certain" in text
+    text = told(rank=np.nan)
+    assert "Their order is not certain" in text
+    assert text.index("Age Your age") < text.index("Measured blood pressure Your") < text.index("Estimated body")
     assert "Nothing moves your number so clearly" in told(low=-0.2, high=0.2)
+
+
+def test_that_nothing_is_enough_is_said(full):
+    none = full.explained.counterfactuals[:1].assign(scenario=None, smallest=False, chance=0.01)
+    text = words(render_patient(replace(full, explained=full.explained._replace(counterfactuals=none)), "sv"))
+    assert "Ingen av de ändringar som prövades" in text
 
 
 @pytest.mark.parametrize(
@@ -209,7 +185,7 @@ def test_what_a_file_says_is_text_and_never_html(folder, full, language):
             "outcome": study.outcome.model_copy(update={"label": HOSTILE}),
         }
     )  # fmt: skip
-    explained = Explained(*(t.assign(**{c: HOSTILE for c in ("group", "scenario", "mediator") if c in t})
+    explained = Explained(*(t.assign(**{c: HOSTILE for c in ("group", "label") if c in t})
                             for t in full.explained))  # fmt: skip
     html = render_patient(
         replace(
