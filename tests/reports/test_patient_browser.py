@@ -39,3 +39,11 @@ def test_the_page_fits_the_screen_and_is_accessible(shown, patients, language, w
 def test_reports_of_the_study_are_accessible(shown, results, page, width):
     for html in (page, model_card(results).html(), protocol(results.study).html()):
         accessible(shown(html, width))
+
+
+def test_a_page_that_is_not_accessible_is_found(browser):
+    tab = browser.new_page()
+    tab.set_content("<html><body><p style='color: #aaa'>Grey on white, in no language.</p></body></html>")
+    with pytest.raises(AssertionError, match="color-contrast"):
+        accessible(tab)
+    tab.close()
