@@ -14,7 +14,8 @@ import pandas as pd
 
 from pipeline.runs import RunError, hash_file, read_manifest
 
-# What each figure and section of the stratification report is drawn from; a section has its figures' files as well.
+# What each figure and section of the stratification report is drawn from; a section has its figures' files as well. Of
+# one that has no line here, all that can be said is that it is drawn from what the report read.
 METRICS = "evaluate/metrics.parquet"
 BANDS = ("train/predictions.parquet", "evaluate/strata.parquet")
 EXAMPLES = (*BANDS, "cohort/people.parquet", "uncertainty/uncertainty.parquet", "features/trajectories.parquet",
@@ -25,7 +26,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "figure differences": ("evaluate/differences.parquet", METRICS),
     "figure band-*": BANDS,
     "figure person-*": EXAMPLES,
-    "figure *": ("experiments/*.csv",),
+    "figure learning-curve": ("experiments/learning_curve.csv",),
     "section brief": (*BANDS, METRICS, "evaluate/differences.parquet", "features/trajectories.parquet",
                       "features/scenarios.json", "strata/benefit_groups.parquet"),
     "section people": ("cohort/flow.json", "train/predictions.parquet", "evaluate/strata.parquet", "fit/fits.parquet",
@@ -55,17 +56,16 @@ class Origin(NamedTuple):
     @property
     def faults(self) -> list[str]:
         """What is no longer as the manifest says, a sentence each."""
-        said = [f"{self.stage}/{name} {FAULTS[state]}" for name, state in self.wrote.items() if state in FAULTS]
-        return said + [f"{name} {FAULTS[state]} {self.stage} read it" for name, state in self.read.items()
-                       if state in FAULTS]  # fmt: skip
+        states = {**{f"{self.stage}/{name}": state for name, state in self.wrote.items()}, **self.read}
+        return [f"{name} {FAULTS[state].format(self.stage)}" for name, state in states.items() if state in FAULTS]
 
 
 SAME, UNSEEN = "as it was", "not looked at"
 FAULTS = {
     "changed": "is not what its stage wrote: the file was changed afterwards",
     "missing": "is missing",
-    "renewed": "has been made anew since",
-    "altered": "is not what it was when",
+    "renewed": "has been made anew since {} read it",
+    "altered": "is not what it was when {} read it",
 }
 
 
@@ -76,7 +76,7 @@ def trace(folder: Path, what: str | None = None) -> tuple[dict[str, list[str]], 
     nothing has that name or the study is not finished.
     """
     report = read_manifest(folder / "report")
-    there = [*report["inputs"], *(f"{stage.name}/manifest.json" for stage in folder.iterdir() if stage.is_dir())]
+    there = [*report["inputs"], "features/manifest.json"]
     wanted = {name: [file for file in there if any(fnmatch(file, pattern) for pattern in patterns)]
               for name, patterns in _named(folder, report, what).items()}  # fmt: skip
     wanted = {name: files for name, files in wanted.items() if files}
@@ -97,7 +97,7 @@ def _named(folder: Path, report: dict[str, Any], what: str | None) -> dict[str, 
     """Sources by what is in the report: figures by the first pattern that fits, then sections; or of one measure."""
     drawn = [Path(name).stem for name in report["outputs"] if name.startswith("figures/")]
     names = [f"figure {name}" for name in drawn] + [name for name in SOURCES if name.startswith("section ")]
-    found = {name: SOURCES[next(pattern for pattern in SOURCES if fnmatch(name, pattern))] for name in names}
+    found = {name: sources_of(name) for name in names}
     if what is None:
         return found
     chosen = {name: files for name, files in found.items() if what in (name, name.split()[1])}
@@ -107,6 +107,11 @@ def _named(folder: Path, report: dict[str, Any], what: str | None) -> dict[str, 
         known = ", ".join(name.split()[1] for name in found)
         raise RunError(f"the report has no figure, section or measure {what!r}; there are {known}")
     return chosen
+
+
+def sources_of(name: str) -> tuple[str, ...]:
+    """Patterns of the files that "figure calibration" or "section brief" is drawn from."""
+    return next((files for pattern, files in SOURCES.items() if fnmatch(name, pattern)), ("*/*",))
 
 
 def _origin(folder: Path, stage: str, manifest: dict[str, Any]) -> Origin:

@@ -70,7 +70,7 @@ def test_the_risk_is_told_of_100_with_its_interval_and_beside_the_others(patient
     mean = risks.groupby("person_id")["risk"].mean()
     below = round(100 * (mean < mean[PERSON]).mean())
     assert f"Of 100 people in the study, {below} have a lower number" in text
-    assert text.index("Where you stand") < text.index("How sure is this?") < text.index("What would change it?")
+    assert text.index("Where you stand") < text.index("How sure is the number?") < text.index("What would change your number?")
 
 
 def test_a_risk_to_come_is_told_as_one(plain):
