@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.reports import read_patient, render_patient
+from pipeline.reports import pseudonym, read_key, read_patient, render_patient
 from pipeline.reports.patient import Explained
 from pipeline.runs import RunError
-from tests.reports.conftest import make_study, write_study
+from tests.reports.conftest import CONFIG, make_study, write_study
 from tests.reports.patients import CODE, PERSON, read, with_everything
 
 LANGUAGES = ["en", "sv"]
@@ -70,7 +72,8 @@ def test_the_risk_is_told_of_100_with_its_interval_and_beside_the_others(patient
     mean = risks.groupby("person_id")["risk"].mean()
     below = round(100 * (mean < mean[PERSON]).mean())
     assert f"Of 100 people in the study, {below} have a lower number" in text
-    assert text.index("Where you stand") < text.index("How sure is the number?") < text.index("What would change your number?")
+    places = [text.index(name) for name in ("Where you stand", "How sure is the number?", "What would change your")]
+    assert places == sorted(places)
 
 
 def test_a_risk_to_come_is_told_as_one(plain):
@@ -207,3 +210,41 @@ def test_a_person_or_study_that_is_not_there_is_told(folder, tmp_path):
 
 def missing(path: Path) -> Path:
     raise RunError(f"{path} is missing: run the stage before this one first (make run does)")
+
+
+def run(folder, *arguments):
+    command = [sys.executable, "-m", "stages.patient", str(CONFIG), "--runs", str(folder.parent), *arguments]
+    return subprocess.run(command, cwd=CONFIG.parents[1], capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_page_under_the_pseudonym_and_makes_the_key_once(tmp_path):
+    folder = write_study(tmp_path / CONFIG.stem, make_study(), n=200)
+    key = tmp_path / "key"
+    done = run(folder, "--person", PERSON, "--language", "sv", "--key", str(key))
+    assert (done.returncode, done.stderr) == (0, "")
+    (page,) = (folder / "patients").iterdir()
+    code = pseudonym(read_key(key), CONFIG.stem, PERSON)
+    assert page.name == f"{code}-sv.html"
+    assert done.stdout == f"patient report: {page}\n"
+    text = page.read_text(encoding="utf-8")
+    assert PERSON not in text
+    assert key.read_text().strip() not in text
+    out = tmp_path / "own" / "page.html"
+    done = run(folder, "--person", PERSON, "--key", str(key), "--out", str(out))
+    assert done.returncode == 0
+    assert code in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--person", "1"], "is missing: run the stage before this one first (make run does)"),
+        (["--person", "1", "--language", "fi"], "no language 'fi'; there are en, sv"),
+    ],
+)
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path, arguments, said):
+    done = run(tmp_path / CONFIG.stem, *arguments, "--key", str(tmp_path / "key"))
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(said)
+    assert len(done.stderr.splitlines()) == 1
