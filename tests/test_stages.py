@@ -309,4 +309,4 @@ def test_a_finished_study_is_traced_without_a_fault_until_a_file_is_edited(place
     table.write_bytes(table.read_bytes() + b" ")
     done = subprocess.run([*command, "calibration"], cwd=ROOT, env=place.environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stdout.endswith("train/predictions.parquet is not what its stage wrote: the file was changed afterwards\n")
+    assert done.stdout.endswith("predictions.parquet is not what its stage wrote: the file was changed afterwards\n")
