@@ -9,12 +9,9 @@ from pipeline.config import Study
 from pipeline.runs import Stage
 from stages import main, read_features, read_risks
 
-BACKGROUND = 16      # people beside whom a model that is not linear is taken apart, spread evenly over risk
-
 
 def body(study: Study, folder: Path, stage: Stage) -> None:
     """Tables of contributions, of links from habit to risk, and of what would be enough, a row a person and thing."""
-    import numpy as np
     import pandas as pd
 
     from pipeline import explain
@@ -37,8 +34,6 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     features = matrix.sets[study.report.feature_set]
     put = explain.put_in_all(matrix.frame, features, draws.features if draws else None, dictionary, changes, own)
     groups = explain.group_columns(features, dictionary.set_index("feature")["twin"].to_dict())
-    mean = risk.mean(axis=1)
-    known = np.argsort(mean)[: np.isfinite(mean).sum()]
     settings = study.models
     samples = explain.explain(
         matrix,
@@ -46,7 +41,6 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
         MODELS[study.report.model],
         study.report.feature_set,
         groups,
-        known[((np.arange(BACKGROUND) + 0.5) / BACKGROUND * len(known)).astype(int)],
         put,
         folds=settings.folds,
         refits=settings.refits,
