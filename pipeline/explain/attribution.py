@@ -111,19 +111,19 @@ def _one(
     if draws is None or which is None:
         spaced = _spaced(next((values.shape[1] for by in changes.values() for values in by.values()), 1))
         rows, few = (matrix.frame.iloc[np.repeat(test, count)].reset_index(drop=True) for count in (1, len(spaced)))
-        picks, out = np.tile(spaced, (len(test), 1)), np.zeros(len(matrix.event), dtype=bool)
+        picks, lacks = np.tile(spaced, (len(test), 1)), np.zeros(len(test), dtype=bool)
     else:
-        block = take(draws.features, which)
-        count = block.shape[1]
+        block = take(draws.features[test], which[test])
+        count, of_test, own = block.shape[1], matrix.frame.iloc[test], np.arange(len(test))
         places, spaced = np.arange(count) if exact else np.array([seed[2] % count]), _spaced(count)
-        rows, few = (drawn_rows(matrix.frame, columns, block[:, some], test) for some in (places, spaced))
-        picks, out = which[test][:, spaced].astype(np.int64), failed(block)
-    lacks = out[test]
+        rows, few = (drawn_rows(of_test, columns, block[:, some], own) for some in (places, spaced))
+        picks, lacks = which[test][:, spaced].astype(np.int64), failed(block)
     told = [[column for column in group.columns if column in model.feature_names_in_] for group in groups]
     if exact:
         parts = of_linear(model, rows, told, matrix.frame)
     else:
-        others = np.random.default_rng(seed).choice(np.flatnonzero(~out), BACKGROUND)
+        whole = np.arange(len(fold)) if draws is None else np.flatnonzero(~failed(draws.features))
+        others = np.random.default_rng(seed).choice(whole, BACKGROUND)
         parts = centred(by_permutation(model, rows, told, matrix.frame.iloc[others], seed=seed), lacks)
 
     def of_people(found: np.ndarray, *shape: int) -> np.ndarray:

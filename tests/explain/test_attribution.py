@@ -85,8 +85,9 @@ def test_pure_noise_is_not_ranked(seed):
     assert overall(samples, ranked)["rank"].isna().all()
 
 
-def test_contributions_add_up_to_the_risks_that_are_reported(known):
-    matrix, draws, _, samples = known
+def test_contributions_add_up_to_the_risks_that_are_reported():
+    matrix, draws, _ = cohort(600, seed=3)
+    samples = explained(matrix, draws)
     table = validate(attributions(samples, True), "attributions", "table")
     sums = table.groupby("person_id").agg({"contribution": "sum", "base": "first", "log_odds": "first"})
     np.testing.assert_allclose(sums["contribution"] + sums["base"], sums["log_odds"], atol=1e-6)
