@@ -33,7 +33,8 @@ def people() -> pd.DataFrame:
 def fitted(name: str, frame: pd.DataFrame):
     age, male = (frame["age_years"] - 60) / 9, frame["sex"] == "male"
     noise = np.random.default_rng(4).normal(size=len(frame))
-    event = (age * male + frame["twin"].fillna(0) * (frame["sbp_mmhg"].fillna(135) > 140) + noise > 0.5).to_numpy(dtype=int)
+    twin = frame["twin"].fillna(0) * (frame["sbp_mmhg"].fillna(135) > 140)
+    event = (age * male + twin + noise > 0.5).to_numpy(dtype=int)
     time_d = np.where(event == 1, 50.0, 200.0)
     follow = FollowUp(time_d, np.where(event == 1, "event", "censored"), np.ones(len(event)), 100.0)
     return fit(MODELS[name], frame, event, COLUMNS, seed=1, follow=follow)
