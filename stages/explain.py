@@ -9,15 +9,12 @@ from pipeline.config import Study
 from pipeline.runs import Stage
 from stages import main, read_features, read_risks
 
-BACKGROUND = 16      # people beside whom a model that is not linear is taken apart, spread evenly over risk
 
-
-def body(study: Study, folder: Path, stage: Stage) -> None:
+def explain(study: Study, folder: Path, stage: Stage) -> None:
     """Tables of contributions, of links from habit to risk, and of what would be enough, a row a person and thing."""
-    import numpy as np
     import pandas as pd
 
-    from pipeline import explain
+    from pipeline import explain as why
     from pipeline.fitting import read_draws
     from pipeline.models import MODELS, stack_draws
     from pipeline.schema import validate
@@ -32,21 +29,18 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     long = pd.read_parquet(stage.read(folder / "features/features_draws.parquet"))
     columns = [name for name in long if "_change_" in name]
     block = stack_draws(long, persons, columns)
-    changes = explain.changes_of(block, columns, study.twins.years, study.outcome.horizon_years)
+    changes = why.changes_of(block, columns, study.twins.years, study.outcome.horizon_years)
 
     features = matrix.sets[study.report.feature_set]
-    put = explain.put_in_all(matrix.frame, features, draws.features if draws else None, dictionary, changes, own)
-    groups = explain.group_columns(features, dictionary.set_index("feature")["twin"].to_dict())
-    mean = risk.mean(axis=1)
-    known = np.argsort(mean)[: np.isfinite(mean).sum()]
+    put = why.put_in_all(matrix.frame, features, draws.features if draws else None, dictionary, changes, own)
+    groups = why.group_columns(features, dictionary.set_index("feature")["twin"].to_dict())
     settings = study.models
-    samples = explain.explain(
+    samples = why.explain(
         matrix,
         draws,
         MODELS[study.report.model],
         study.report.feature_set,
         groups,
-        known[((np.arange(BACKGROUND) + 0.5) / BACKGROUND * len(known)).astype(int)],
         put,
         folds=settings.folds,
         refits=settings.refits,
@@ -54,14 +48,14 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
         train_draws=settings.train_draws,
         progress=True,
     )
-    ranked = explain.tells(samples, matrix.event, matrix.weight)
+    ranked = why.tells(samples, matrix.event, matrix.weight)
     effects = evidence_on(study.outcome.evidence) if study.outcome.evidence else {}
-    chains = explain.chains(samples, risk, draw, changes, own, effects, seed=study.seed)
+    chains = why.chains(samples, risk, draw, changes, own, effects, seed=study.seed)
     tables = {
-        "attributions": explain.attributions(samples, ranked),
-        "global": explain.overall(samples, ranked),
+        "attributions": why.attributions(samples, ranked),
+        "global": why.overall(samples, ranked),
         "chains": chains,
-        "counterfactuals": explain.enough(
+        "counterfactuals": why.enough(
             samples, risk, draw, changes, own, effects,
             threshold=study.evaluation.threshold, bands=study.report.bands, seed=study.seed,
         ),
@@ -69,11 +63,11 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     for name, table in tables.items():
         path = f"{name}.parquet"
         validate(table, name, path).to_parquet(stage.path(path), index=False)
-    facts = explain.facts(tables, ranked)
+    facts = why.facts(tables, ranked)
     stage.path("facts.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     stage.note(model=study.report.model, feature_set=study.report.feature_set, refits=settings.refits, **facts)
     print(f"explain: {len(persons)} people, {facts['with_first']} with a first reason that survives refitting")
 
 
 if __name__ == "__main__":
-    main("explain", __doc__, body)
+    main("explain", __doc__, explain)

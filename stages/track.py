@@ -44,8 +44,11 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
         extra = ("cohort/quality.json", "cohort/flow.json", "features/dictionary.csv")
         run.log_files("tables", [stage.read(folder / name) for name in extra if (folder / name).exists()])
         run.log_files("tables", [stage.read(path) for path in sorted((folder / "experiments").glob("*.csv"))])
-        figures = sorted((folder / "report/figures").glob("*.svg"))
-        run.log_files("figures", [stage.read(path) for path in figures])
+        drivers = pd.read_parquet(stage.read(folder / "explain/global.parquet"))
+        run.log_json("explanations", "drivers", drivers.astype(object).where(drivers.notna(), None).to_dict("records"))
+        run.log_files("explanations", [stage.read(folder / "explain/facts.json")])
+        for path in sorted((folder / "report/figures").glob("*.svg")):
+            run.log_files("explanations" if path.stem == "drivers" else "figures", [stage.read(path)])
         pages = [path for kind in ("html", "json") for path in sorted((folder / "report").glob(f"*.{kind}"))]
         run.log_files("report", [stage.read(path) for path in pages if path.name != "manifest.json"])
         for (model, name), rows in metrics.groupby(["model", "feature_set"], sort=False):

@@ -11,13 +11,14 @@ from jaxtyping import Float, Int
 from joblib import delayed
 
 from pipeline.explain.groups import Group
-from pipeline.explain.shapley import by_permutation, is_linear, log_odds, of_linear
+from pipeline.explain.shapley import by_permutation, centred, is_linear, log_odds, of_linear
 from pipeline.models import Builder, Matrix, TwinDraws, drawn_rows, failed, refit_again, split, spread_out, take
 
 INTERVAL = (0.025, 0.975)
 HOLDS = 0.9            # share of refits in which an order has to be the same, to be told
 AS_IT_IS = ""
 CHANCE = 0.01          # of no better ranking by guessing, above which the model tells nothing and nothing is ranked
+BACKGROUND = 16        # people beside whom a model that is not linear is taken apart at each refit
 SOME = 4               # draws of a person, evenly spaced, for which other values are put in
 # Columns of the model in place of their own, by what is asked: values for each draw of each person.
 Changes = Mapping[str, Mapping[str, Float[np.ndarray, "people draws"]]]
@@ -41,7 +42,6 @@ def explain(
     builder: Builder,
     name: str,
     groups: Sequence[Group],
-    background: Int[np.ndarray, " some"],
     changes: Changes,
     *,
     folds: int,
@@ -55,14 +55,16 @@ def explain(
 
     A linear model is taken apart in closed form for every draw, with everybody as background. Any other is by random
     orders of the groups, for another draw of each person at each refit, so that what is unknown of the person and of
-    the model both spread the values; its background are the rows `background` of the matrix, the same for all refits.
+    the model both spread the values. Its background are `BACKGROUND` people, others at each refit. As so few are not
+    the average, each group's mean over the people explained is moved into the base, where it is 0 but for interactions
+    of groups that go together: contributions tell how a person differs from the average one.
     """
     fold = split(matrix.event, matrix.groups, folds=folds, seed=seed)
     used = draws if matrix.sets[name].mechanistic else None
     tasks = [(number, again) for number in range(folds) for again in range(refits)]
     calls = (
         delayed(_one)(
-            matrix, used, builder, name, groups, background, changes, fold, number, (seed, number, again), train_draws
+            matrix, used, builder, name, groups, changes, fold, number, (seed, number, again), train_draws
         )
         for number, again in tasks
     )
@@ -97,7 +99,6 @@ def _one(
     builder: Builder,
     name: str,
     groups: Sequence[Group],
-    background: Int[np.ndarray, " some"],
     changes: Changes,
     fold: Int[np.ndarray, " people"],
     number: int,
@@ -112,16 +113,18 @@ def _one(
         rows, few = (matrix.frame.iloc[np.repeat(test, count)].reset_index(drop=True) for count in (1, len(spaced)))
         picks, lacks = np.tile(spaced, (len(test), 1)), np.zeros(len(test), dtype=bool)
     else:
-        block = take(draws.features, which)
-        count = block.shape[1]
+        block = take(draws.features[test], which[test])
+        count, of_test, own = block.shape[1], matrix.frame.iloc[test], np.arange(len(test))
         places, spaced = np.arange(count) if exact else np.array([seed[2] % count]), _spaced(count)
-        rows, few = (drawn_rows(matrix.frame, columns, block[:, some], test) for some in (places, spaced))
-        picks, lacks = which[test][:, spaced].astype(np.int64), failed(block)[test]
+        rows, few = (drawn_rows(of_test, columns, block[:, some], own) for some in (places, spaced))
+        picks, lacks = which[test][:, spaced].astype(np.int64), failed(block)
     told = [[column for column in group.columns if column in model.feature_names_in_] for group in groups]
     if exact:
         parts = of_linear(model, rows, told, matrix.frame)
     else:
-        parts = by_permutation(model, rows, told, matrix.frame.iloc[background], seed=seed[0])
+        whole = np.arange(len(fold)) if draws is None else np.flatnonzero(~failed(draws.features))
+        others = np.random.default_rng(seed).choice(whole, BACKGROUND)
+        parts = centred(by_permutation(model, rows, told, matrix.frame.iloc[others], seed=seed), lacks)
 
     def of_people(found: np.ndarray, *shape: int) -> np.ndarray:
         by_person = found.reshape(len(test), -1, *shape)

@@ -161,13 +161,21 @@ def chains(
                     }
                 )
             )
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    if not tables:      # nothing that was tried moves anything
+        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.concat(tables, ignore_index=True)
 
 
-COLUMNS = (
-    "person_id", "scenario", "mediator", "before", "after", "change", "low", "high", "risk_change", "risk_low",
-    "risk_high", "model_change", "model_low", "model_high", "disagrees", "basis",
+NUMBERS = (
+    "before", "after", "change", "low", "high", "risk_change", "risk_low", "risk_high", "model_change", "model_low",
+    "model_high",
 )  # fmt: skip
+COLUMNS = {
+    **dict.fromkeys(("person_id", "scenario", "mediator"), "str"),
+    **dict.fromkeys(NUMBERS, "float64"),
+    "disagrees": "bool",
+    "basis": "str",
+}
 
 
 def key(scenario: str, mediator: str = "all") -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
@@ -57,7 +57,7 @@ def of_linear(model: Any, rows: pd.DataFrame, groups: Sequence[Sequence[str]], b
 
 
 def by_permutation(
-    model: Any, rows: pd.DataFrame, groups: Sequence[Sequence[str]], background: pd.DataFrame, *, seed: int
+    model: Any, rows: pd.DataFrame, groups: Sequence[Sequence[str]], background: pd.DataFrame, *, seed: Any
 ) -> Parts:
     """Contributions by one random order of players for each row of `background`, forwards and backwards.
 
@@ -84,3 +84,9 @@ def by_permutation(
             course = np.concatenate([np.full((1, number), start[one]), line, end[None]])
             values[:, players_in_order] += np.diff(course, axis=0).T / (2 * len(background))
     return Parts(float(start.mean()), values, end)
+
+
+def centred(parts: Parts, without: Bool[np.ndarray, " rows"]) -> Parts:
+    """The parts with each group's mean over rows, but for those in `without`, moved into the base."""
+    mean = parts.values[~without].mean(axis=0)
+    return Parts(parts.base + float(mean.sum()), parts.values - mean, parts.log_odds)

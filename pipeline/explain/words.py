@@ -172,7 +172,8 @@ ENOUGH = {
     ),
     "model": Phrase(
         "If you {action}, you come to be like people whose risk is about {after} of 100 ({low} to {high}); the chance "
-        "that it is below {target} of 100 is {chance} of 100. That does not prove that your own risk would fall as much.",
+        "that it is below {target} of 100 is {chance} of 100. That does not prove that your own risk would fall as "
+        "much.",
         "Om du {action} blir du lik personer vars risk är ungefär {after} av 100 ({low} till {high}); chansen att den "
         "är under {target} av 100 är {chance} av 100. Det bevisar inte att din egen risk skulle sjunka lika mycket.",
     ),

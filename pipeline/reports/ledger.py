@@ -19,11 +19,12 @@ from pipeline.runs import RunError, hash_file, read_manifest
 METRICS = "evaluate/metrics.parquet"
 BANDS = ("train/predictions.parquet", "evaluate/strata.parquet")
 EXAMPLES = (*BANDS, "cohort/people.parquet", "uncertainty/uncertainty.parquet", "features/trajectories.parquet",
-            "features/scenarios.json", "strata/benefit.parquet")  # fmt: skip
+            "features/scenarios.json", "strata/benefit.parquet", "explain/attributions.parquet")  # fmt: skip
 SOURCES: dict[str, tuple[str, ...]] = {
     "figure calibration": ("evaluate/calibration.parquet", METRICS),
     "figure decision": ("evaluate/decision.parquet", METRICS),
     "figure differences": ("evaluate/differences.parquet", METRICS),
+    "figure drivers": ("explain/global.parquet",),
     "figure band-*": BANDS,
     "figure person-*": EXAMPLES,
     "figure learning-curve": ("experiments/learning_curve.csv",),
@@ -37,6 +38,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
                        "features/scenarios.json"),
     "section benefit": ("strata/benefit_groups.parquet", "strata/facts.json", "features/scenarios.json"),
     "section endotypes": ("strata/endotype_groups.parquet", "strata/facts.json"),
+    "section why": ("explain/global.parquet", "explain/facts.json"),
     "section single": ("uncertainty/uncertainty.parquet", *EXAMPLES),
     "section examples": EXAMPLES,
     "section experiments": ("experiments/*.csv",),

@@ -116,7 +116,7 @@ def _drivers(patient: Patient, t: Language) -> dict[str, Any] | None:
         ends = {"low": t.hundredths(low), "high": t.hundredths(high)}
         rows.append(
             {
-                "name": wording.capital(words.label(row.label, t.code)),
+                "name": wording.capital(words.label(row.group, t.code)),
                 "words": words.reason(row, t.code),
                 "without": t.say("why_without", number=t.hundredths(without), **ends),
                 "bar": round(50 * row.contribution / widest, 1),

@@ -20,6 +20,7 @@ FIELDS = {
     "calibration": ("evaluate/calibration.parquet",), "decision": ("evaluate/decision.parquet",),
     "strata": ("evaluate/strata.parquet",), "benefit": ("strata/benefit_groups.parquet",),
     "best": ("strata/benefit.parquet",), "endotypes": ("strata/endotype_groups.parquet",),
+    "drivers": ("explain/global.parquet",), "reasons": ("explain/attributions.parquet",),
 }  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_a_twin_that_fits_badly_or_not_at_all_is_warned_of_before_any_number(pla
 
 
 def test_without_explanations_the_page_has_no_why(plain):
-    html = render_patient(plain, "en")
+    html = render_patient(replace(plain, explained=Explained(*[pd.DataFrame()] * 3)), "en")
     assert 'id="why"' not in html
     assert "come to be like" not in html
 
