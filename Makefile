@@ -32,7 +32,7 @@ BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.p
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve validate forget framingham nafld experiments compare gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve validate forget framingham nafld patient protocol trace experiments compare gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -80,6 +80,15 @@ framingham: $(READY)  ## fetch the Framingham teaching data (2.8 MB) to data/raw
 
 nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the studies of that name
 	$(PYTHON) -m stages.fetch nafld
+
+patient: $(READY)  ## report of one person of a finished study: PERSON=id, IN=sv for Swedish
+	@$(PYTHON) -m stages.patient $(CONFIG) --person "$(PERSON)" $(if $(IN),--language $(IN))
+
+protocol: check  ## write the protocol of the study from its settings alone, before any result
+	@$(PYTHON) -m stages.protocol $(CONFIG)
+
+trace: $(READY)  ## where the figures of the report come from, and whether files are as they were; WHAT=calibration for one
+	@$(PYTHON) -m stages.trace $(OUT) $(WHAT)
 
 experiments: check  ## try the models of the study where data are few, missing or from elsewhere
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) $(OUT)/experiments/manifest.json
@@ -138,14 +147,17 @@ $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.
 $(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)
 	$(PYTHON) -m stages.strata $(CONFIG)
 
-$(OUT)/package/manifest.json: $(OUT)/config/package.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/package.py $(BASELINE_CODE) $(ROW_CODE) $(FIT_CODE) $(call code,pipeline/features pipeline/models pipeline/served configs/scenarios) | $(OUT)/strata/manifest.json
+$(OUT)/explain/manifest.json: $(OUT)/config/explain.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/explain.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata pipeline/explain) | $(OUT)/strata/manifest.json
+	$(PYTHON) -m stages.explain $(CONFIG)
+
+$(OUT)/package/manifest.json: $(OUT)/config/package.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/package.py $(BASELINE_CODE) $(ROW_CODE) $(FIT_CODE) $(call code,pipeline/features pipeline/models pipeline/served configs/scenarios) | $(OUT)/explain/manifest.json
 	$(PYTHON) -m stages.package $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports) | $(OUT)/package/manifest.json
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata explain,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) pipeline/explain/words.py $(call code,pipeline/reports) | $(OUT)/package/manifest.json
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(COHORT_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
 	$(PYTHON) -m stages.experiments $(CONFIG)
 
-$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate package report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
+$(OUT)/track/manifest.json: $(OUT)/config/track.json $(foreach s,cohort features train evaluate explain package report,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/track.py pipeline/tracking.py pipeline/cohorts/__init__.py pipeline/cohorts/outcome.py $(FIT_CODE) $(call code,pipeline/models)
 	$(PYTHON) -m stages.track $(CONFIG)

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,19 @@ def hash_code() -> str:
     return digest.hexdigest()
 
 
+def git_commit(folder: Path) -> str | None:
+    """The commit that the working tree of `folder` stands on, followed by "-dirty" if files have changed."""
+    def git(*command: str) -> str:
+        done = subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        commit, status = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}-dirty" if status else commit
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest that the finished stage in `folder` left."""
     path = folder / "manifest.json"
@@ -97,6 +111,7 @@ def stage(folder: Path, *, config: dict[str, Any]) -> Iterator[Stage]:
             "seconds": round(time.time() - started, 1),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "code_sha256": hash_code(),
+            "git_commit": git_commit(ROOT),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
             "config": config,

@@ -71,6 +71,7 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
 
     person = pa.Column(str, nullable=False)
     probability = pa.Check.in_range(0, 1)
+    number = pa.Column(float, nullable=True)
     return {
         "people": pa.DataFrameSchema(
             {
@@ -142,6 +143,71 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
                 "high": pa.Column(float, probability, nullable=True),
                 "person_sd": pa.Column(float, pa.Check.ge(0), nullable=True),
                 "model_sd": pa.Column(float, pa.Check.ge(0), nullable=True),
+            },
+            strict=True,
+        ),
+        "attributions": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "group": person,                                # of columns; "twin_..." for a twin
+                "label": person,                                # key of its words
+                "contribution": number,                         # to the log odds; missing where twins failed
+                "low": number,                                  # 95 % over refits and draws
+                "high": number,
+                "rank": pa.Column(float, pa.Check.ge(1), nullable=True),       # missing where it does not survive
+                "base": number,                                 # with all contributions of the person it adds up to
+                "log_odds": number,
+            },
+            unique=["person_id", "group"],
+            strict=True,
+        ),
+        "global": pa.DataFrameSchema(
+            {
+                "group": pa.Column(str, nullable=False, unique=True),
+                "label": person,
+                "kind": pa.Column(str, pa.Check.isin(["routine", "twin"])),
+                "mean_absolute": pa.Column(float, pa.Check.ge(0)),
+                "low": pa.Column(float, pa.Check.ge(0)),
+                "high": pa.Column(float, pa.Check.ge(0)),
+                "rank": pa.Column(float, pa.Check.ge(1), nullable=True),
+            },
+            strict=True,
+        ),
+        "chains": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "scenario": person,
+                "mediator": person,                             # an observable of the twins
+                "before": number,
+                "after": number,
+                "change": number,
+                "low": number,                                  # 95 % of the change, over draws
+                "high": number,
+                "risk_change": number,                          # absolute; by `basis`, missing where no trial tells
+                "risk_low": number,
+                "risk_high": number,
+                "model_change": number,                         # what the risk model says, whatever the basis
+                "model_low": number,
+                "model_high": number,
+                "disagrees": pa.Column(bool),                   # the model's risk goes the other way
+                "basis": pa.Column(str, pa.Check.isin(["trials", "model"])),
+            },
+            unique=["person_id", "scenario", "mediator"],
+            strict=True,
+        ),
+        "counterfactuals": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "goal": pa.Column(str, pa.Check.isin(["threshold", "band", "lowest"])),
+                "target": pa.Column(float, probability, nullable=True),        # the risk to come below
+                "scenario": pa.Column(str, nullable=True),      # missing where none of those tried suffices
+                "risk_before": pa.Column(float, probability, nullable=True),
+                "risk_after": pa.Column(float, probability, nullable=True),
+                "low": pa.Column(float, probability, nullable=True),
+                "high": pa.Column(float, probability, nullable=True),
+                "chance": pa.Column(float, probability, nullable=True),        # of coming below the target
+                "smallest": pa.Column(bool),                    # moves the risk least of those that suffice
+                "basis": pa.Column(str, pa.Check.isin(["trials", "model"])),
             },
             strict=True,
         ),

@@ -206,19 +206,6 @@ def forget(store: Path, study: str, keep: int) -> int:
         return len(gone)
 
 
-def git_commit(folder: Path) -> str | None:
-    """The commit that the working tree of `folder` stands on, followed by "-dirty" if files have changed."""
-    def git(*command: str) -> str:
-        done = subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        commit, status = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit}-dirty" if status else commit
-
-
 def _mlflow() -> Any:
     """The library, which tells nobody that it is used: it reads so when it is imported."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -13,6 +13,7 @@ from pipeline.runs import RunError, Stage, stage
 from pipeline.schema import TableError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from pipeline.models import Matrix, TwinDraws
@@ -33,8 +34,10 @@ SECTIONS: dict[str, Any] = {
     | {"twins", "outcome", "models", "evaluation", "report"},
     "evaluate": {"evaluation", "report", "seed"},
     "strata": {"outcome", "twins", "seed"},
+    "explain": dict.fromkeys(("models", "outcome", "predictors", "seed", "twins", "variables"), True)
+    | {"evaluation": {"threshold"}, "report": {"model", "feature_set", "bands"}},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
-    | {"evaluation", "report", "outcome", "twins", "models", "seed"},
+    | {"cohort", "evaluation", "experiments", "report", "outcome", "predictors", "twins", "models", "seed"},
     "track": {"title", "tracking"},
     "experiments": {"experiments", "evaluation", "models", "outcome", "predictors", "seed", "variables"},
 }
@@ -122,6 +125,19 @@ def read_features(
     block = models.stack_draws(long, matrix.frame.index, list(features.columns.drop("person_id")))
     rows = pd.Index(fitted.person_id).get_indexer(matrix.frame.index)
     return people, matrix, models.TwinDraws(block, Unknowns(*(part[rows] for part in fitted.unknowns)))
+
+
+def read_risks(study: Study, folder: Path, stage: Stage) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+    """Who has samples of the risk by the reported model, the samples (people, samples), and the draw each is of."""
+    import numpy as np
+    import pandas as pd
+
+    with np.load(stage.read(folder / "uncertainty/samples.npz")) as stored:
+        persons, risk, draw = pd.Index(stored["person_id"]), stored["risk"].astype(float), stored["draw"]
+    if risk.shape[2] == 1:       # of a model without twins: each risk beside every draw of the person
+        shape = (*risk.shape[:2], study.twins.draws)
+        risk, draw = np.broadcast_to(risk, shape), np.broadcast_to(np.arange(shape[2]), shape)
+    return persons, risk.reshape(len(persons), -1), draw.reshape(len(persons), -1)
 
 
 class faults_in_words:  # noqa: N801

@@ -7,26 +7,20 @@ from pathlib import Path
 
 from pipeline.config import Study
 from pipeline.runs import Stage
-from stages import main
+from stages import main, read_risks
 
 RESAMPLES = 50      # of people, to see whether groups by mechanism stay
 
 
 def strata(study: Study, folder: Path, stage: Stage) -> None:
     """Tables of groups by mechanism and by benefit, and what is to be known of them."""
-    import numpy as np
     import pandas as pd
 
     from pipeline.fitting import read_draws
     from pipeline.models import stack_draws
     from pipeline.strata import changes_until, evidence_on, find_benefit, find_endotypes
 
-    with np.load(stage.read(folder / "uncertainty/samples.npz")) as stored:
-        persons, risk, draw = pd.Index(stored["person_id"]), stored["risk"].astype(float), stored["draw"]
-    if risk.shape[2] == 1:       # of a model without twins: each risk beside every draw of the person
-        shape = (*risk.shape[:2], study.twins.draws)
-        risk, draw = np.broadcast_to(risk, shape), np.broadcast_to(np.arange(shape[2]), shape)
-    risk, draw = risk.reshape(len(persons), -1), draw.reshape(len(persons), -1)
+    persons, risk, draw = read_risks(study, folder, stage)
     people = pd.read_parquet(stage.read(folder / "cohort/people.parquet")).set_index("person_id").loc[persons]
     outcomes = pd.read_parquet(stage.read(folder / "cohort/outcomes.parquet")).set_index("person_id").loc[persons]
     fitted = read_draws(stage.read(folder / "fit/draws.npz"), stage.read(folder / "fit/fits.parquet"))

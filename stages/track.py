@@ -9,7 +9,7 @@ from pipeline.config import Study
 from pipeline.runs import Stage
 from stages import main
 
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "report")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "explain", "report")
 
 
 def track(study: Study, folder: Path, stage: Stage) -> None:
@@ -17,7 +17,7 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
     import pandas as pd
 
     from pipeline import models, tracking
-    from pipeline.runs import ROOT, hash_code, hash_file, read_manifest
+    from pipeline.runs import ROOT, git_commit, hash_code, hash_file, read_manifest
 
     identity = hash_file(stage.read(folder / "cohort/outputs.sha256"))
     counts = read_manifest(folder / "train")["facts"]
@@ -25,7 +25,7 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
     columns = {name: "double" for one in sets.values() for name in one["numbers"]}
     columns |= {name: "string" for one in sets.values() for name in one["categories"]}
     data = tracking.Data(folder.name, identity, counts["people"], counts["events"], columns)
-    commit = tracking.git_commit(ROOT)
+    commit = git_commit(ROOT)
     tags = {"study": folder.name, "cohort_sha256": identity, "code_sha256": hash_code()}
     tags |= {"git_commit": commit} if commit else {}
     settings = study.model_dump(mode="json")
@@ -45,9 +45,13 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
         extra = ("cohort/quality.json", "cohort/flow.json", "features/dictionary.csv")
         run.log_files("tables", [stage.read(folder / name) for name in extra if (folder / name).exists()])
         run.log_files("tables", [stage.read(path) for path in sorted((folder / "experiments").glob("*.csv"))])
-        figures = sorted((folder / "report/figures").glob("*.svg"))
-        run.log_files("figures", [stage.read(path) for path in figures])
-        run.log_files("report", [stage.read(folder / "report/report.html")])
+        drivers = pd.read_parquet(stage.read(folder / "explain/global.parquet"))
+        run.log_json("explanations", "drivers", drivers.astype(object).where(drivers.notna(), None).to_dict("records"))
+        run.log_files("explanations", [stage.read(folder / "explain/facts.json")])
+        for path in sorted((folder / "report/figures").glob("*.svg")):
+            run.log_files("explanations" if path.stem == "drivers" else "figures", [stage.read(path)])
+        pages = [path for kind in ("html", "json") for path in sorted((folder / "report").glob(f"*.{kind}"))]
+        run.log_files("report", [stage.read(path) for path in pages if path.name != "manifest.json"])
         for (model, name), rows in metrics.groupby(["model", "feature_set"], sort=False):
             path = stage.read(folder / f"train/models/{model}__{name}.skops")
             estimator = models.load(path)

@@ -16,7 +16,11 @@ import pytest
 
 from tests.repository import ROOT, git_files
 
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "package", "report", "track")
+STAGES = (
+    "cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "explain", "package", "report", "track",
+)  # fmt: skip
+# What a change of a twin reruns, when the tables stay equal.
+TWIN = ["fit", "features", "train", "uncertainty", "strata", "explain", "package", "track"]
 # What every stage uses; a change reruns the cohort, and the rest if its outputs or settings change.
 SHARED = {
     "pipeline/__init__.py", "pipeline/config.py", "pipeline/config_faults.py", "pipeline/sections.py",
@@ -244,12 +248,12 @@ def test_a_second_run_does_nothing_and_says_so(done):
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("pipeline/variables.csv", ["cohort", "fit", "train", "uncertainty", "strata", "package", "report"]),
+        ("pipeline/variables.csv", ["cohort", "fit", "train", "uncertainty", "strata", "explain", "package", "report"]),
         ("pipeline/cohorts/csv_text.py", ["cohort"]),
-        ("pipeline/twins/blood_pressure.py", ["fit", "features", "train", "uncertainty", "strata", "package", "track"]),
-        ("pipeline/solving/grid.py", ["fit", "features", "train", "uncertainty", "strata", "package", "track"]),
+        ("pipeline/twins/blood_pressure.py", TWIN),
+        ("pipeline/solving/grid.py", TWIN),
         ("configs/scenarios/low_carbohydrate.toml", ["features", "package"]),
-        ("pipeline/evaluation/curves.py", ["evaluate", "strata"]),
+        ("pipeline/evaluation/curves.py", ["evaluate", "strata", "explain"]),
         ("pipeline/reports/wording.py", ["report"]),
         ("stages/report.py", ["report"]),
         ("pipeline/tracking.py", ["track"]),
@@ -278,7 +282,7 @@ def test_changed_words_of_the_report_rerun_report_and_tracking(done):
 def test_a_changed_threshold_reruns_what_reads_it(done):
     before = done.output("tiny", "train").stat().st_mtime_ns
     done.study("tiny", ("threshold = 0.30", "threshold = 0.40"))
-    assert done.run() == ["evaluate", "package", "report", "track"]
+    assert done.run() == ["evaluate", "explain", "package", "report", "track"]
     assert done.output("tiny", "train").stat().st_mtime_ns == before
     assert done.run() == []
 
@@ -317,7 +321,7 @@ def test_two_jobs_and_a_kill_in_the_middle_give_what_an_undisturbed_run_gives(do
         assert process.wait() == -signal.SIGKILL
     assert draft.exists(), "it was killed in the middle"
     assert not done.output("parallel", "features").exists()
-    assert done.run("parallel", "-j2") == [*STAGES[2:]]
+    assert done.run("parallel", "-j2") == list(STAGES[2:])
     for stage in STAGES[:8]:
         assert done.output("parallel", stage).read_text() == done.output("tiny", stage).read_text(), stage
     assert done.run("parallel", "-j2") == []

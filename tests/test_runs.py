@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runs import PACKAGES, RunError, hash_code, hash_file, read_manifest, stage
+from pipeline.runs import PACKAGES, RunError, git_commit, hash_code, hash_file, read_manifest, stage
 
 ROOT = Path(__file__).parents[1]
 HOLDER = """
@@ -182,6 +182,7 @@ def test_the_manifest_says_where_the_outputs_came_from(tmp_path):
     assert manifest["facts"] == {"people": 3, "seed": 7}
     assert manifest["packages"] == {name: version(name) for name in PACKAGES}
     assert manifest["code_sha256"] == hash_code()
+    assert manifest["git_commit"] == git_commit(ROOT)
     assert manifest["python"].split(".")[0] == "3"
     assert manifest["seconds"] >= 0
     assert str(tmp_path) not in json.dumps(manifest)
@@ -214,3 +215,15 @@ def test_a_missing_input_says_which_file_and_what_to_run(tmp_path):
 def test_a_missing_manifest_says_which_stage_to_run(tmp_path):
     with pytest.raises(RunError, match=r"cohort/manifest\.json is missing: run the stage .* first"):
         read_manifest(tmp_path / "demo" / "cohort")
+
+
+def test_git_commit_is_known_or_none(tmp_path):
+    assert git_commit(tmp_path) is None
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    (tmp_path / "file").write_text("1")
+    for command in (["init", "-q"], ["add", "file"], ["commit", "-qm", "One"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    commit = git_commit(tmp_path)
+    assert len(commit) == 40
+    (tmp_path / "file").write_text("2")
+    assert git_commit(tmp_path) == f"{commit}-dirty"

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "package", "report", "track")
+STAGES = (
+    "cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "explain", "package", "report", "track",
+)  # fmt: skip
 HEAVY = {"jax", "sklearn", "mlflow", "matplotlib", "scipy", "diffrax", "pandera"}
 # Every module with a command line.
 COMMANDS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))
@@ -169,6 +171,8 @@ def test_all_stages_give_a_report_and_a_tracked_run(finished):
     html = (finished.folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "Example: raised blood sugar in a small clinic" in html
     assert html.rstrip().endswith("</html>")
+    tracked = {path.name for path in (finished.data / "mlflow").rglob("report/*")}
+    assert tracked == {"report.html", "model_card.html", "model_card.json", "protocol.html", "protocol.json"}
     parents = [status for status, parent in finished.runs() if parent]
     children = [status for status, parent in finished.runs() if not parent]
     assert parents == ["FINISHED"]
@@ -294,3 +298,17 @@ def test_without_a_finished_study_there_is_nothing_to_compare(tmp_path, environm
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.strip() == f"no study is finished under {tmp_path}: make run STUDY=... first"
+
+
+@pytest.mark.slow
+def test_a_finished_study_is_traced_without_a_fault_until_a_file_is_edited(place):
+    command = [sys.executable, "-m", "stages.trace", str(place.folder)]
+    done = subprocess.run(command, cwd=ROOT, env=place.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
+    assert done.stdout.endswith("Every file is what its manifest says.\n")
+    assert all(f"\n{stage}: finished " in done.stdout for stage in STAGES[:-1] if stage != "explain")
+    table = place.folder / "train" / "predictions.parquet"
+    table.write_bytes(table.read_bytes() + b" ")
+    done = subprocess.run([*command, "calibration"], cwd=ROOT, env=place.environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.endswith("predictions.parquet is not what its stage wrote: the file was changed afterwards\n")

@@ -22,8 +22,10 @@ from pipeline import models, runs, tracking
 from pipeline.config import Study, read_study
 from pipeline.fitting import personalise, write_draws
 from stages.evaluate import evaluate
+from stages.explain import explain
 from stages.track import track
 from stages.train import train
+from stages.uncertainty import body as uncertainty
 
 pytestmark = [
     pytest.mark.slow,  # a new store takes MLflow some seconds
@@ -93,7 +95,8 @@ def write_cohort(folder: Path) -> None:
     write_draws(fitted, folder / "fit/draws.npz")
     fitted.table.to_parquet(folder / "fit/fits.parquet")
     (folder / "cohort/outputs.sha256").write_text("abc  people.parquet\n")
-    (folder / "features/dictionary.csv").write_text("feature,twin\nfat,liver_fat\n")
+    rows = "fat,liver_fat,state,pdff_percent\nfailed,liver_fat,state,nothing\n"
+    (folder / "features/dictionary.csv").write_text("feature,twin,kind,observable\n" + rows)
     (folder / "report/figures").mkdir(parents=True)
     (folder / "report/report.html").write_text("<p>Report</p>")
     (folder / "report/figures/calibration.svg").write_text("<svg/>")
@@ -107,7 +110,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study: Study = read_study(home / "canary.toml")
     folder = home / "runs" / "canary"
     write_cohort(folder)
-    for name, body in (("train", train), ("evaluate", evaluate), ("track", track), ("track", track)):
+    steps = {"train": train, "evaluate": evaluate, "uncertainty": uncertainty, "explain": explain, "track": track}
+    for name, body in (*steps.items(), ("track", track)):
         with runs.stage(folder / name, config={}) as running:
             body(study, folder, running)
     return home / "mlflow"
@@ -284,18 +288,6 @@ with study_run(Path({str(tmp_path)!r}), sys.argv[1], title="Demo", tags={{}}, pa
     for end in ends:
         assert end.returncode == 0, end.stderr[-2000:]
     assert ask(tmp_path, "select status, count(*) from runs group by status") == [("FINISHED", 3)]
-
-
-def test_git_commit_is_known_or_none(tmp_path):
-    assert tracking.git_commit(tmp_path) is None
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    (tmp_path / "file").write_text("1")
-    for command in (["init", "-q"], ["add", "file"], ["commit", "-qm", "One"]):
-        subprocess.run([*git, *command], cwd=tmp_path, check=True)
-    commit = tracking.git_commit(tmp_path)
-    assert len(commit) == 40
-    (tmp_path / "file").write_text("2")
-    assert tracking.git_commit(tmp_path) == f"{commit}-dirty"
 
 
 def test_old_runs_are_forgotten_but_the_champion_stays(tmp_path):

@@ -10,11 +10,14 @@ each row ended, of everybody, also those who were lost. With `fewest_events` it 
 from functools import partial
 
 from pipeline.models.boosting import boosting
+from pipeline.models.columns import sources
 from pipeline.models.cox import cox
 from pipeline.models.cross_validation import (
     ROUTINE_ONLY,
     Builder,
     FewEventsError,
+    drawn_rows,
+    failed,
     fit,
     learns_from_time,
     out_of_fold,
@@ -28,11 +31,11 @@ from pipeline.models.hazard import hazard
 from pipeline.models.hybrid import hybrid
 from pipeline.models.knowledge import knowledge
 from pipeline.models.logistic import logistic
-from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, assemble, routine_rows, stack_draws
+from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, assemble, routine_rows, stack_draws, take
 from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
-from pipeline.models.uncertainty import Member, RiskSamples, learn_members, sample_risks
+from pipeline.models.uncertainty import Member, RiskSamples, learn_members, refit_again, sample_risks
 
 MODELS: dict[str, Builder] = {
     "logistic": logistic,
@@ -60,6 +63,8 @@ __all__ = [
     "assemble",
     "boosting",
     "describe",
+    "drawn_rows",
+    "failed",
     "fit",
     "learn_members",
     "learns_from_time",
@@ -68,11 +73,14 @@ __all__ = [
     "out_of_fold",
     "pairs",
     "refit",
+    "refit_again",
     "routine_rows",
     "sample_risks",
     "save",
     "settings",
+    "sources",
     "split",
     "spread_out",
     "stack_draws",
+    "take",
 ]

@@ -38,6 +38,17 @@ def standardised(numbers: Sequence[str], categories: Mapping[str, Sequence[str]]
     return [("columns", ColumnTransformer(steps, verbose_feature_names_out=False)), ("scale", StandardScaler())]
 
 
+def sources(columns: ColumnTransformer) -> list[str]:
+    """Which column each column that a fitted first step of `standardised` gives was made of."""
+    found: list[str] = []
+    for _, step, names in columns.transformers_:
+        if isinstance(step, SimpleImputer):
+            found += [*names, *(names[i] for i in step.indicator_.features_)]
+        else:
+            found += [name for name, levels in zip(names, step[-1].categories_, strict=True) for _ in levels]
+    return found
+
+
 def coded(numbers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> list[tuple[str, Any]]:
     """First step of a pipeline that ends in trees: numbers as they are, levels by their place in the declaration.
 

@@ -234,7 +234,7 @@ def _fit_people(
         count = draws.shape[1]
         times = min(train_draws, count)
         which = (np.arange(len(draws))[:, None] + np.arange(times)[None, :] * count // times) % count
-        rows = _drawn(frame, columns, np.take_along_axis(draws, which[:, :, None], axis=1), train)
+        rows = drawn_rows(frame, columns, np.take_along_axis(draws, which[:, :, None], axis=1), train)
     who = np.repeat(train, times)
     return fit(
         builder,
@@ -249,7 +249,7 @@ def _fit_people(
     )
 
 
-def _drawn(
+def drawn_rows(
     frame: pd.DataFrame,
     columns: FeatureSet,
     draws: Float[np.ndarray, "people draws features"],
@@ -299,7 +299,7 @@ def predict_draws(
         return estimator.predict_proba(frame[taken].iloc[some])[:, 1:]
     each = np.empty((len(some), draws.shape[1]))
     for part in np.array_split(np.arange(len(some)), 1 + each.size // ROWS):
-        rows = _drawn(frame, columns, draws, some[part])
+        rows = drawn_rows(frame, columns, draws, some[part])
         each[part] = estimator.predict_proba(rows[taken])[:, 1].reshape(len(part), -1)
     return each
 

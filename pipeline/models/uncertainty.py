@@ -131,8 +131,7 @@ def _one(
     seed: tuple[int, int, int],
     train_draws: int,
 ) -> tuple[Float[np.ndarray, "test draws"], Int[np.ndarray, "test draws"]]:
-    people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
-    member = _learn(matrix, draws, builder, name, people, seed[0] + seed[2], train_draws)
+    member = refit_again(matrix, draws, builder, name, fold, number, seed, train_draws)
     return member.risks(matrix.frame, matrix.sets[name], draws, np.flatnonzero(fold == number))
 
 
@@ -149,6 +148,24 @@ def _learn(
     population = None if heard is None else heard.learn(people)
     settings: dict[str, Any] = {"seed": seed, "train_draws": train_draws, "people": people, "population": population}
     return Member(refit(matrix, heard, builder, name, **settings), population, seed)
+
+
+def refit_again(
+    matrix: Matrix,
+    draws: TwinDraws | None,
+    builder: Builder,
+    name: str,
+    fold: Int[np.ndarray, " people"],
+    number: int,
+    seed: tuple[int, int, int],
+    train_draws: int,
+) -> Member:
+    """One model of `sample_risks`, which never saw fold `number`.
+
+    `seed` is that of the study, then fold and refit, so that whoever asks again gets the same model.
+    """
+    people = _drawn_again(matrix, np.flatnonzero(fold != number), np.random.default_rng(seed))
+    return _learn(matrix, draws, builder, name, people, seed[0] + seed[2], train_draws)
 
 
 def _drawn_again(

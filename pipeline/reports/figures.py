@@ -149,6 +149,41 @@ def differences(name: str, rows: Sequence[tuple[str, float, float, float]], desc
         return _finish(name, figure, "What the twins add to routine data", description)
 
 
+class Bar(NamedTuple):
+    """How much a group of columns counts, as a change of log odds with its interval, and whether it is a twin."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    twin: bool
+
+
+FACTORS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
+
+
+def drivers(name: str, bars: Sequence[Bar], description: str) -> Drawing:
+    """What counts, the most first, as a factor of the odds with 95 % intervals; twins are hatched and named so."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _panel(6.4, 0.9 + 0.27 * len(bars))
+        places = np.arange(len(bars))[::-1]
+        for place, bar in zip(places, bars, strict=True):
+            style: dict[str, Any] = {"facecolor": COLOURS[1]}
+            if bar.twin:
+                style = {"facecolor": "white", "edgecolor": COLOURS[2], "hatch": "////"}
+            axes.barh(place, bar.value, height=0.62, linewidth=0.8, **style)
+            axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.6, solid_capstyle="butt")
+        top = 1.08 * max((bar.high for bar in bars), default=0.1)
+        shown = [factor for factor in FACTORS if np.log(factor) <= top]
+        axes.set_yticks(places, [bar.label for bar in bars])
+        axes.set_xticks(np.log(shown), [f"×{factor:g}" for factor in shown])
+        axes.set(xlim=(0, top), xlabel="Times by which it moves the odds, up or down, on average")
+        axes.grid(color=RULE, linewidth=0.7, axis="x")
+        axes.set_axisbelow(True)
+        axes.tick_params(axis="y", length=0)
+        return _finish(name, figure, "What raises and lowers the risk", description)
+
+
 class Line(NamedTuple):
     """One course with its band: of a scenario over years, or of a model over numbers of people."""
 
@@ -159,7 +194,15 @@ class Line(NamedTuple):
     high: np.ndarray
 
 
-def trajectories(name: str, title: str, unit: str, lines: Sequence[Line], description: str) -> Drawing:
+def trajectories(
+    name: str,
+    title: str,
+    unit: str,
+    lines: Sequence[Line],
+    description: str,
+    axis: str = "Years from now",
+    decimal: str = ".",
+) -> Drawing:
     """Courses of one output under each scenario with 95 % bands; ends stand again as bars at the right."""
     with mpl.rc_context(STYLE):
         figure, axes = _panel(3.1, 2.6)
@@ -177,9 +220,11 @@ def trajectories(name: str, title: str, unit: str, lines: Sequence[Line], descri
             axes.plot([end, end], [line.low[-1], line.high[-1]], color=colour, linewidth=1.3, clip_on=False)
             axes.plot(end, line.mean[-1], MARKERS[i % 5], color=colour, markersize=4.5, clip_on=False)
         axes.set_title(f"{title} ({unit})" if unit else title, fontsize=9.5, loc="left", color=INK)
-        axes.set_xlabel("Years from now")
+        axes.set_xlabel(axis)
         axes.set_xlim(0, last + gap * (len(lines) + 0.6))
         axes.set_xticks(np.unique([0, last // 2, last]))
+        if decimal != ".":
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.10g}".replace(".", decimal))
         axes.grid(color=RULE, linewidth=0.7)
         axes.set_axisbelow(True)
         return _finish(name, figure, title, description)

@@ -17,7 +17,7 @@ from pipeline.reports.disclosure import Step
 from pipeline.runs import read_manifest
 
 DESCRIBED = ("weight_kg", "sbp_mmhg")     # measured variables that describe the risk bands
-STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata")
+STAGES = ("cohort", "fit", "features", "train", "evaluate", "uncertainty", "strata", "explain")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Results:
     best: pd.DataFrame                       # a row a person: that intervention, or why there is none
     endotypes: pd.DataFrame                  # groups by mechanism; empty unless stable
     strata_facts: dict[str, Any]             # what both rest on
+    drivers: pd.DataFrame                    # what counts for the risk, a row a group of columns
+    reasons: pd.DataFrame                    # the same of each person; index person_id
+    explained: dict[str, Any]                # what the explanations come to
     experiments: dict[str, pd.DataFrame]     # by name; empty until the study's experiments are made
     manifests: dict[str, dict[str, Any]]
 
@@ -143,6 +146,9 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         best=table("strata/benefit.parquet", filters=[("scenario", "==", "best")]).set_index("person_id"),
         endotypes=table("strata/endotype_groups.parquet"),
         strata_facts=text("strata/facts.json"),
+        drivers=table("explain/global.parquet"),
+        reasons=table("explain/attributions.parquet").set_index("person_id"),
+        explained=text("explain/facts.json"),
         experiments={path.stem: pd.read_csv(read(path)) for path in sorted((folder / "experiments").glob("*.csv"))},
         manifests={stage: read_manifest(folder / stage) for stage in STAGES},
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reports import background, experiments, figures, groups, helped, sections, wording
+from pipeline.reports import background, experiments, figures, groups, helped, reasons, sections, wording
 from pipeline.reports.figures import Drawing
 from pipeline.reports.pages import environment, style
 from pipeline.reports.results import Results
@@ -56,6 +56,8 @@ def render(results: Results) -> Report:
         "responses": groups.describe_responses(results, bands),
         "benefit": helped.benefit(results),
         "endotypes": helped.endotypes(results),
+        "why": reasons.why(results),
+        "drivers": keep(reasons.figure(results)),
         "last_year": sections.last_year(results),
         "response_time": wording.years(groups.RESPONSE_YEAR),
         "single": sections.single(results, examples),
@@ -186,6 +188,7 @@ def _example(results: Results, example: groups.Example, keep: Any) -> dict[str, 
         "risk": wording.of_100(example.risk),
         "interval": wording.of_100_between(example.low, example.high),
         "helped": helped.help_one(results, example.person_id),
+        "why": reasons.why_one(results, example.person_id),
         "figures": drawings,
         "changes": sections.changes(results, courses),
     }

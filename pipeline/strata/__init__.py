@@ -1,6 +1,6 @@
 """Who is alike in mechanism, and who would gain from what: two kinds of strata. Bands of risk are in evaluation."""
 
-from pipeline.strata.benefit import Benefit, changes_until, find_benefit
+from pipeline.strata.benefit import Benefit, changes_until, find_benefit, reduce_risk
 from pipeline.strata.endotypes import Endotypes, find_endotypes
 from pipeline.strata.evidence import Effect, evidence, evidence_on
 
@@ -13,4 +13,5 @@ __all__ = [
     "evidence_on",
     "find_benefit",
     "find_endotypes",
+    "reduce_risk",
 ]

@@ -84,6 +84,32 @@ def find_benefit(
     Scenarios without any mediator of `effects` are left out. Who has a risk or a change that is not known has NaN, and
     no best.
     """
+    reductions, cut, beyond = reduce_risk(risk, draw, changes, effects, seed=seed)
+    choice, chance = _choose(reductions, len(risk), len(np.unique(draw)))
+    figures = {
+        name: pd.DataFrame({**_summary(values), **_parts(values), "probability": chance[name], "cut": cut[name]})
+        for name, values in reductions.items()
+    }
+    figures[BEST] = pd.DataFrame(np.nan, index=range(len(risk)), columns=[*FIGURES, *PARTS, "probability", "cut"])
+    for name in reductions:
+        figures[BEST][choice == name] = figures[name][choice == name]
+    table = pd.concat(figures, names=["scenario", None]).reset_index("scenario").reset_index(drop=True)
+    table.insert(0, "person_id", pd.array(np.tile(person_id, len(figures)), dtype="str"))
+    table.insert(2, "choice", np.where(table["scenario"] == BEST, np.tile(choice, len(figures)), ""))
+    return Benefit(table.astype({"scenario": "str", "choice": "str"}), _strata(reductions, choice), beyond)
+
+
+def reduce_risk(
+    risk: Samples,
+    draw: Int[np.ndarray, "*people samples"],
+    changes: Mapping[str, Mapping[str, Float[np.ndarray, "people draws"]]],
+    effects: Mapping[str, Effect],
+    *,
+    seed: int,
+) -> tuple[dict[str, Samples], dict[str, Float[np.ndarray, " people"]], dict[str, int]]:
+    """For each scenario with a mediator of `effects` the absolute risk reductions, sample by sample as `find_benefit`
+    describes them, the share of samples whose change was cut to what trials have seen, and of how many people the mean
+    change was."""
     of = np.broadcast_to(draw, risk.shape).astype(np.int64)
     alike = _together(risk.shape[1])
     drawn = _trial_effects(effects, risk.shape[1] // alike, seed)
@@ -103,18 +129,7 @@ def find_benefit(
         left = 1.0 - risk
         reductions[scenario] = left ** np.exp(log_ratio) - left
         cut[scenario], beyond[scenario] = far.mean(axis=1), int(outside.sum())
-    choice, chance = _choose(reductions, len(risk), len(np.unique(draw)))
-    figures = {
-        name: pd.DataFrame({**_summary(values), **_parts(values), "probability": chance[name], "cut": cut[name]})
-        for name, values in reductions.items()
-    }
-    figures[BEST] = pd.DataFrame(np.nan, index=range(len(risk)), columns=[*FIGURES, *PARTS, "probability", "cut"])
-    for name in reductions:
-        figures[BEST][choice == name] = figures[name][choice == name]
-    table = pd.concat(figures, names=["scenario", None]).reset_index("scenario").reset_index(drop=True)
-    table.insert(0, "person_id", pd.array(np.tile(person_id, len(figures)), dtype="str"))
-    table.insert(2, "choice", np.where(table["scenario"] == BEST, np.tile(choice, len(figures)), ""))
-    return Benefit(table.astype({"scenario": "str", "choice": "str"}), _strata(reductions, choice), beyond)
+    return reductions, cut, beyond
 
 
 def _trial_effects(effects: Mapping[str, Effect], samples: int, seed: int) -> dict[str, Float[np.ndarray, " samples"]]:

@@ -76,6 +76,11 @@ STRATA = {
     },
 }  # fmt: skip
 
+EXPLAINED = {
+    "ranked": True,
+    "disagreements": [{"scenario": "one_pressure_drug", "mediator": "sbp_mmhg", "share": 0.25, "people": 1000}],
+}
+
 Tables = dict[str, pd.DataFrame]
 
 
@@ -157,6 +162,7 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
              "low": float, "high": float}  # fmt: skip
     write.table("strata/endotype_groups", pd.DataFrame(columns=list(heads)).astype(heads))
     write.text("strata/facts.json", STRATA)
+    write_reasons(write, ids)
     ok = {"ok": int(fitted.sum()), "missing weight_kg": int((~fitted).sum())}
     for stage in STAGES:
         facts = (
@@ -172,6 +178,19 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
         }  # fmt: skip
         write.text(f"{stage}/manifest.json", manifest)
     return folder
+
+
+def write_reasons(write: Writer, ids: np.ndarray) -> None:
+    """What the stage of explanations leaves: three reasons, of which one keeps its rank."""
+    names, sizes, ranks = ["age_years", "twin_liver_fat", "alcohol"], np.array([0.9, 0.4, -0.1]), [1.0, np.nan, np.nan]
+    drivers = {"group": names, "label": names, "kind": ["routine", "twin", "routine"], "rank": ranks}
+    size, many = np.abs(sizes), len(ids)
+    ends = {"mean_absolute": size, "low": 0.8 * size, "high": 1.2 * size}
+    write.table("explain/global", pd.DataFrame({**drivers, **ends}))
+    one = {"group": names, "contribution": sizes, "low": sizes - 0.2, "high": sizes + 0.2, "rank": ranks}
+    every = {name: np.tile(values, many) for name, values in one.items()}
+    write.table("explain/attributions", pd.DataFrame({"person_id": ids.repeat(3), **every}))
+    write.text("explain/facts.json", EXPLAINED)
 
 
 class Writer:
@@ -374,3 +393,11 @@ def shown(browser: Any, tmp_path: Path) -> Iterator[Callable[[str, int], Any]]:
     yield show
     for context in contexts:
         context.close()
+
+
+def accessible(tab: Any) -> None:
+    """No serious fault of accessibility on the page, as axe-core sees it (WCAG 2 A and AA, best practice)."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(tab).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], [node["target"] for node in fault["nodes"][:3]]) for fault in serious] == []

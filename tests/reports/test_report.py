@@ -13,7 +13,7 @@ from pipeline.reports import groups, render
 from tests.reports.conftest import CONFIG, make_study, write_study
 
 SECTIONS = [
-    "brief", "people", "good", "mechanism", "strata", "benefit", "endotypes", "single", "examples", "limits",
+    "brief", "people", "good", "mechanism", "strata", "benefit", "endotypes", "why", "single", "examples", "limits",
     "provenance",
 ]  # fmt: skip
 VOID = {"meta", "br", "link", "img", "hr"}
@@ -74,7 +74,7 @@ def test_page_is_well_formed_and_ids_are_unique(page):
 def test_nothing_is_loaded_and_local_links_lead_somewhere(page):
     outline = Outline(page)
     outside = [link for link in outline.loaded if not link.startswith("#")]
-    assert outside == ["../cohort/quality.html", "../features/dictionary.csv"]
+    assert outside == ["../cohort/quality.html", "model_card.html", "protocol.html", "../features/dictionary.csv"]
     assert {link[1:] for link in outline.loaded if link.startswith("#")} <= set(outline.ids)
     assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(outline.ids)
     assert not re.search(r"@import|<script|<link|url\((?!#)", page)
@@ -345,3 +345,18 @@ def test_groups_by_mechanism_are_told_with_their_outcome(results):
     assert "More liver fat than usual 700 40 of 100" in text
     assert "As usual 400 withheld" in text, "4 people had it"
     assert "No groups: by mechanism people form one continuous whole" in words(render(results).html)
+
+
+def test_reasons_are_told_with_ranks_only_where_they_survive(page):
+    text = words(page)
+    assert "in at least 9 of 10 refits to people drawn again: age (1)." in text
+    assert "age raises it, rank 1; estimated liver fat raises it; drinking habits lower it, not certain." in text
+    assert "For 250 of 1000 people the model disagrees with the mechanism: when systolic blood pressure changes" in text
+    assert "Estimated liver fat, twin: 1.49 times (1.38 to 1.62)" in page
+
+
+def test_reasons_of_a_model_that_tells_nothing_have_no_order(results):
+    facts, drivers = {"ranked": False, "disagreements": []}, results.drivers.assign(rank=np.nan)
+    text = words(render(replace(results, explained=facts, drivers=drivers)).html)
+    assert "its reasons have no order and none is given" in text
+    assert "drawn again: age" not in text
