@@ -129,7 +129,7 @@ $(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit fe
 $(OUT)/explain/manifest.json: $(OUT)/config/explain.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/explain.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata pipeline/explain) | $(OUT)/strata/manifest.json
 	$(PYTHON) -m stages.explain $(CONFIG)
 
-$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata explain,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) $(call code,pipeline/reports)
+$(OUT)/report/manifest.json: $(OUT)/config/report.json $(foreach s,cohort fit features train evaluate uncertainty strata explain,$(OUT)/$(s)/outputs.sha256) $(TRIED) stages/report.py $(BASELINE_CODE) pipeline/explain/words.py $(call code,pipeline/reports)
 	$(PYTHON) -m stages.report $(CONFIG)
 
 $(OUT)/experiments/manifest.json: $(OUT)/config/experiments.json $(OUT)/cohort/outputs.sha256 stages/experiments.py $(COHORT_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/experiments)
