@@ -195,6 +195,19 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
             unique=["person_id", "scenario", "mediator"],
             strict=True,
         ),
+        "slopes": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "input": person,                                # of a scenario, of which there is a little more
+                "per": pa.Column(str),                          # its unit
+                "mediator": person,
+                "slope": number,                                # change of the mediator after a year per unit
+                "low": number,                                  # 95 % over draws
+                "high": number,
+            },
+            unique=["person_id", "input", "mediator"],
+            strict=True,
+        ),
         "counterfactuals": pa.DataFrameSchema(
             {
                 "person_id": person,

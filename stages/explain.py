@@ -19,6 +19,7 @@ def explain(study: Study, folder: Path, stage: Stage) -> None:
     from pipeline.models import MODELS, stack_draws
     from pipeline.schema import validate
     from pipeline.strata import evidence_on
+    from pipeline.twins import build_twins
 
     _, matrix, draws = read_features(study, folder, stage)
     persons, risk, draw = read_risks(study, folder, stage)
@@ -60,6 +61,8 @@ def explain(study: Study, folder: Path, stage: Stage) -> None:
             threshold=study.evaluation.threshold, bands=study.report.bands, seed=study.seed,
         ),
     }  # fmt: skip
+    names = tuple(fitted.parameters)
+    tables["slopes"] = why.slopes(samples.person_id, own, fitted.parameters, build_twins(names, study.twins.mode))
     for name, table in tables.items():
         path = f"{name}.parquet"
         validate(table, name, path).to_parquet(stage.path(path), index=False)

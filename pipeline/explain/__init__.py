@@ -6,6 +6,7 @@ from pipeline.explain.chains import MODEL, TRIALS, chains, changes_of, put_in_al
 from pipeline.explain.counterfactuals import counterfactuals, enough, reachable
 from pipeline.explain.facts import facts
 from pipeline.explain.groups import Group, group_columns
+from pipeline.explain.slopes import slopes
 
 __all__ = [
     "MODEL",
@@ -23,6 +24,7 @@ __all__ = [
     "overall",
     "put_in_all",
     "reachable",
+    "slopes",
     "surviving_ranks",
     "tells",
     "words",

@@ -18,7 +18,7 @@ INTERVAL = (0.025, 0.975)
 HOLDS = 0.9            # share of refits in which an order has to be the same, to be told
 AS_IT_IS = ""
 CHANCE = 0.01          # of no better ranking by guessing, above which the model tells nothing and nothing is ranked
-BACKGROUND = 16        # people beside whom a model that is not linear is taken apart at each refit
+BACKGROUND = 8         # people beside whom a model that is not linear is taken apart at each refit
 SOME = 4               # draws of a person, evenly spaced, for which other values are put in
 # Columns of the model in place of their own, by what is asked: values for each draw of each person.
 Changes = Mapping[str, Mapping[str, Float[np.ndarray, "people draws"]]]
@@ -30,7 +30,8 @@ class Samples(NamedTuple):
     person_id: np.ndarray
     groups: tuple[Group, ...]
     base: Float[np.ndarray, "people refits"]
-    values: Float[np.ndarray, "people refits draws groups"]         # contributions; NaN for who has failed twins
+    values: Float[np.ndarray, "people refits draws groups"]         # contributions, rounded; NaN where twins failed
+    by_refit: Float[np.ndarray, "people refits groups"]             # their mean over draws
     log_odds: Float[np.ndarray, "people refits"]                    # mean over draws, as the model gives them
     some: Float[np.ndarray, "people refits some"]                   # log odds of `SOME` draws as they are,
     changed: dict[str, Float[np.ndarray, "people refits some"]]     # and with other values put in
@@ -71,6 +72,7 @@ def explain(
     people = len(fold)
     base, sums = (np.full((people, refits), np.nan) for _ in range(2))
     values, changed = np.empty(0), {}
+    by_refit = np.full((people, refits, len(groups)), np.nan)
     results = spread_out(calls, jobs=jobs, label="explain", progress=progress)
     for (number, again), found in zip(tasks, results, strict=True):
         if not values.size:
@@ -78,10 +80,11 @@ def explain(
             changed = {key: np.full((people, refits, part.shape[1]), np.nan) for key, part in found.changed.items()}
         test = fold == number
         base[test, again], values[test, again], sums[test, again] = found.base, found.values, found.log_odds
+        by_refit[test, again] = found.values.mean(axis=1)
         for key, part in found.changed.items():
             changed[key][test, again] = part
     some = changed.pop(AS_IT_IS)
-    return Samples(matrix.frame.index.to_numpy(dtype=str), tuple(groups), base, values, sums, some, changed)
+    return Samples(matrix.frame.index.to_numpy(dtype=str), tuple(groups), base, values, by_refit, sums, some, changed)
 
 
 class _Found(NamedTuple):
@@ -190,15 +193,14 @@ def attributions(samples: Samples, ranked: bool) -> pd.DataFrame:
     low, high = (np.empty((people, len(groups))) for _ in INTERVAL)
     for part in np.array_split(np.arange(people), 1 + people // 500):      # bounds memory
         low[part], high[part] = np.quantile(flat[part], INTERVAL, axis=1)
-    by_refit = samples.values.mean(axis=2, dtype=np.float64)
-    ranks = surviving_ranks(by_refit) if ranked else np.full(low.shape, np.nan)
+    ranks = surviving_ranks(samples.by_refit) if ranked else np.full(low.shape, np.nan)
     names = [group.name for group in groups]
     return pd.DataFrame(
         {
             "person_id": pd.array(np.repeat(samples.person_id, len(groups)), dtype="str"),
             "group": pd.array(np.tile(names, people), dtype="str"),
             "label": pd.array(np.tile(names, people), dtype="str"),
-            "contribution": samples.values.mean(axis=(1, 2), dtype=np.float64).ravel(),
+            "contribution": samples.by_refit.mean(axis=1).ravel(),
             "low": low.ravel(),
             "high": high.ravel(),
             "rank": ranks.ravel(),
@@ -210,7 +212,7 @@ def attributions(samples: Samples, ranked: bool) -> pd.DataFrame:
 
 def overall(samples: Samples, ranked: bool) -> pd.DataFrame:
     """A row a group: mean absolute contribution over people, its 95 % over refits, rank where it survives."""
-    by_refit = np.nanmean(np.abs(samples.values.mean(axis=2, dtype=np.float64)), axis=0)
+    by_refit = np.nanmean(np.abs(samples.by_refit), axis=0)
     low, high = np.quantile(by_refit, INTERVAL, axis=0)
     rank = surviving_ranks(by_refit) if ranked else np.full(len(samples.groups), np.nan)
     return pd.DataFrame(
