@@ -244,7 +244,7 @@ def test_a_second_run_does_nothing_and_says_so(done):
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("pipeline/variables.csv", ["cohort", "fit", "train", "uncertainty", "strata", "report"]),
+        ("pipeline/variables.csv", ["cohort", "fit", "train", "evaluate", "uncertainty", "strata", "report"]),
         ("pipeline/cohorts/csv_text.py", ["cohort"]),
         ("pipeline/twins/blood_pressure.py", ["fit", "features", "train", "uncertainty", "strata", "track"]),
         ("pipeline/solving/grid.py", ["fit", "features", "train", "uncertainty", "strata", "track"]),
