@@ -29,7 +29,7 @@ SECTIONS: dict[str, Any] = {
     "train": {"models", "outcome", "predictors", "seed", "variables"},
     "uncertainty": dict.fromkeys(("models", "outcome", "predictors", "seed", "variables"), True)
     | {"report": {"model", "feature_set"}},
-    "evaluate": {"evaluation", "predictors", "report", "seed", "variables"},
+    "evaluate": {"evaluation", "outcome", "predictors", "report", "seed", "variables"},
     "strata": {"outcome", "twins", "seed"},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}
     | {"evaluation", "report", "outcome", "twins", "models", "seed"},

@@ -44,6 +44,16 @@ def evaluate(study: Study, folder: Path, stage: Stage) -> None:
         ),
         "missing": evaluation.missing_values(chosen, known, study.predictors),
     }
+    if study.outcome.horizon_years is not None:
+        tables["over_time"] = evaluation.over_time(
+            predictions,
+            pd.read_parquet(stage.read(folder / "train/courses.parquet")),
+            pd.read_parquet(stage.read(folder / "cohort/outcomes.parquet")),
+            groups,
+            feature_set=report.feature_set,
+            model=report.model,
+            **drawn,
+        )
     for name, table in tables.items():
         table.to_parquet(stage.path(f"{name}.parquet"))
     stage.note(

@@ -14,6 +14,7 @@ from pipeline.evaluation.metrics import (
     observed_expected,
 )
 from pipeline.evaluation.missing import missing_values
+from pipeline.evaluation.over_time import over_time
 from pipeline.evaluation.sets import Sets, prediction_sets
 from pipeline.evaluation.smooth import Smooth, smooth_calibration
 from pipeline.evaluation.subgroups import EVERYBODY, by_subgroup, subgroups
@@ -37,6 +38,7 @@ __all__ = [
     "net_benefit",
     "net_benefit_treat_all",
     "observed_expected",
+    "over_time",
     "prediction_sets",
     "resample",
     "smooth_calibration",

@@ -4,12 +4,14 @@ A builder takes a seed, the number columns, the levels of each category column a
 has, and gives an unfitted pipeline, with the classifier as its step `risk`, that takes a frame of those columns.
 
 A classifier may say of itself `learns_from_time = True`: its `fit` then takes `follow`, when and how the follow-up of
-each row ended, of everybody, also those who were lost. With `fewest_events` it is not fitted to fewer.
+each row ended, of everybody, also those who were lost. If it also has `cumulative_incidence`, its risks are judged year
+by year. With `fewest_events` it is not fitted to fewer.
 """
 
 from functools import partial
 
 from pipeline.models.boosting import boosting
+from pipeline.models.courses import risk_courses
 from pipeline.models.cox import cox
 from pipeline.models.cross_validation import (
     ROUTINE_ONLY,
@@ -66,6 +68,7 @@ __all__ = [
     "out_of_fold",
     "pairs",
     "refit",
+    "risk_courses",
     "sample_risks",
     "save",
     "settings",

@@ -289,14 +289,27 @@ def predict_draws(
     some: Int[np.ndarray, " some"],
 ) -> Float[np.ndarray, "some draws"]:
     """The risk of some people for each of their draws; one column where a model takes no twin features."""
-    taken = estimator.feature_names_in_
+    return put_through(
+        lambda rows: estimator.predict_proba(rows)[:, 1:], estimator.feature_names_in_, frame, columns, draws, some
+    )[:, :, 0]
+
+
+def put_through(
+    work: Callable[[pd.DataFrame], np.ndarray],
+    taken: Sequence[str],
+    frame: pd.DataFrame,
+    columns: FeatureSet,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    some: Int[np.ndarray, " some"],
+) -> Float[np.ndarray, "some draws values"]:
+    """What `work` gives for the columns `taken` of some people, for each of their draws."""
     if draws is None or not columns.mechanistic:
-        return estimator.predict_proba(frame[taken].iloc[some])[:, 1:]
-    each = np.empty((len(some), draws.shape[1]))
-    for part in np.array_split(np.arange(len(some)), 1 + each.size // ROWS):
+        return work(frame[taken].iloc[some])[:, None]
+    parts = []
+    for part in np.array_split(np.arange(len(some)), 1 + len(some) * draws.shape[1] // ROWS):
         rows = _drawn(frame, columns, draws, some[part])
-        each[part] = estimator.predict_proba(rows[taken])[:, 1].reshape(len(part), -1)
-    return each
+        parts.append(work(rows[taken]).reshape(len(part), draws.shape[1], -1))
+    return np.concatenate(parts)
 
 
 def failed(draws: Float[np.ndarray, "people draws features"]) -> np.ndarray:

@@ -133,6 +133,37 @@ def answers(results: Results) -> dict[str, Any]:
     return {"said": said, "heads": [heads[a] for a in named], "rows": rows}
 
 
+def over_time(results: Results) -> dict[str, Any]:
+    """How good the models are by the end of each year: a row a year, and a sentence over all years."""
+    table = results.over_time
+    if table.empty:
+        return {"rows": []}
+    found = table.set_index(["model", "metric", "year"])[["value", "low", "high"]].sort_index()
+    models = list(dict.fromkeys(table["model"]))
+    columns = [(m, metric) for m in models for metric in ("auroc", "brier") if (m, metric) in found.index.droplevel(2)]
+    rows = [
+        {
+            "label": f"{year:g}",
+            "cells": [_cell(tuple(found.loc[(*c, year)]), 3 if c[1] == "brier" else 2, 1) for c in columns],
+        }
+        for year in sorted(table["year"].unique())
+    ]
+    said = []
+    last = float(table["year"].max())
+    for name in models:
+        if (name, "integrated_brier", last) not in found.index:
+            continue
+        own, average = (tuple(found.loc[(name, m, last)]) for m in ("integrated_brier", "integrated_brier_average"))
+        if is_known(*own, *average):
+            said.append(
+                f"{wording.model(name)}: over all years the error of the risk is {number(own[0], 3)} (95 % interval "
+                f"{interval(own[1], own[2], 3)}), against {number(average[0], 3)} if everybody were told the same risk."
+            )
+    formal = {"auroc": "ranking, AUROC", "brier": "error, Brier score"}
+    heads = [(wording.model(name), formal[metric]) for name, metric in columns]
+    return {"rows": rows, "heads": heads, "said": said}
+
+
 def _withheld(counts: pd.DataFrame, minimum: int) -> tuple[set[int], set[int], set[int]]:
     """Positions of levels whose people, whose outcomes, and whose calls must not be shown."""
     people, known, events = (counts[c].to_numpy(dtype=int) for c in ("n", "known", "events"))

@@ -52,6 +52,7 @@ def render(results: Results) -> Report:
         "subgroups": evidence.subgroups(results),
         "subgroup_columns": evidence.COLUMNS,
         "missing": evidence.missing(results),
+        "over_time": evidence.over_time(results),
         "answers": evidence.answers(results),
         "verdicts": sections.verdicts(results),
         "differences": keep(_differences(results)),

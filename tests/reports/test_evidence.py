@@ -121,3 +121,22 @@ def test_too_few_people_are_said_in_sentences_not_in_numbers(build):
     assert "Too few people had (or had not) the outcome to give answers" in section(html, "single")
     everybody = results.subgroups[results.subgroups["characteristic"] == EVERYBODY]
     assert np.isfinite(everybody.loc[everybody["metric"] == "n", "value"]).all()
+
+
+def test_followed_people_are_judged_year_by_year(results):
+    rows = [
+        {"model": model, "feature_set": "both", "year": year, "metric": metric, "value": v, "low": v - 0.02,
+         "high": v + 0.02}
+        for model, metrics in (
+            ("logistic", {"auroc": 0.75}),
+            ("cox", {"auroc": 0.8, "brier": 0.06, "brier_average": 0.07, "integrated_brier": 0.05,
+                     "integrated_brier_average": 0.055}),
+        )
+        for metric, v in metrics.items()
+        for year in ((1.0, 2.0) if "integrated" not in metric else (2.0,))
+    ]  # fmt: skip
+    html = render(replace(results, over_time=pd.DataFrame(rows))).html
+    said = section(html, "good")
+    assert "over all years the error of the risk is 0.050 (95 % interval 0.030 to 0.070), against 0.055" in said
+    assert "Years Logistic regression ranking, AUROC Cox regression ranking, AUROC Cox regression error" in said
+    assert "How good year by year?" not in render(results).html
