@@ -5,7 +5,8 @@ has, and gives an unfitted pipeline, with the classifier as its step `risk`, tha
 
 A classifier may say of itself `learns_from_time = True`: its `fit` then takes `follow`, when and how the follow-up of
 each row ended, of everybody, also those who were lost. If it also has `cumulative_incidence`, its risks are judged year
-by year. With `fewest_events` it is not fitted to fewer.
+by year. One with `learns_in_groups` takes `groups`, rows to keep together when it sets some aside. With `fewest_events`
+it is not fitted to fewer.
 """
 
 from functools import partial
@@ -34,6 +35,7 @@ from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, asse
 from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
+from pipeline.models.recalibration import recalibrated
 from pipeline.models.uncertainty import RiskSamples, sample_risks
 
 MODELS: dict[str, Builder] = {
@@ -46,6 +48,7 @@ MODELS: dict[str, Builder] = {
     "hybrid": hybrid,
 }
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
+MODELS |= {f"{name}_recalibrated": partial(recalibrated, MODELS[name]) for name in ("boosting", "cox")}
 
 __all__ = [
     "MODELS",
@@ -67,6 +70,7 @@ __all__ = [
     "logistic",
     "out_of_fold",
     "pairs",
+    "recalibrated",
     "refit",
     "risk_courses",
     "sample_risks",
