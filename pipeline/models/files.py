@@ -50,7 +50,8 @@ def save(estimator: Any, path: Path) -> None:
 
     # skops names parts by their address in memory and dates them, and both differ from run to run.
     with ZipFile(BytesIO(skops.io.dumps(estimator))) as given, ZipFile(path, "w", ZIP_DEFLATED) as written:
-        schema = re.sub(r'((?:"is_json": true,\s*)?"__id__": |"file": ")(\d+)', name, given.read("schema.json").decode())
+        names_of_parts = r'((?:"is_json": true,\s*)?"__id__": |"file": ")(\d+)'
+        schema = re.sub(names_of_parts, name, given.read("schema.json").decode())
         parts = {names.get(Path(part).stem, "") + Path(part).suffix: part for part in given.namelist()}
         for part in sorted(parts.keys() - {".json"}, key=lambda part: int(Path(part).stem)):
             written.writestr(ZipInfo(part), _without_gaps(given.read(parts[part])), ZIP_DEFLATED)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluation import EVERYBODY
-from pipeline.reports import wording
+from pipeline.reports import groups, wording
 from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import Results
 from pipeline.reports.wording import interval, is_known, listing, number, of_100, of_100_between
@@ -60,6 +60,8 @@ def subgroups(results: Results) -> dict[str, Any]:
         name: part.pivot(index="level", columns="metric", values="value").loc[part["level"].unique()]
         for name, part in table.groupby("characteristic", sort=False)
     }
+    # Where a risk group is withheld, no total may stand from which it could be worked out.
+    exact = all(band.shown for band in groups.make_bands(results) if band.n)
     parts, shown = [], []
     for name, counts in wide.items():
         few, secret, uncalled = _withheld(counts, minimum)
@@ -74,7 +76,7 @@ def subgroups(results: Results) -> dict[str, Any]:
             ]
             n, events = int(values["n"][0]), int(values["events"][0])
             people = withheld(n, minimum) if i in few else number(n)
-            had = withheld(events, minimum) if i in secret else number(events)
+            had = withheld(events, minimum) if i in secret else number(events) if exact else of_100(events / n)
             label = LEVELS.get(str(level), str(level).replace("_", " "))
             rows.append({"label": wording.capital(label), "people": people, "events": had, "cells": cells})
             if name != EVERYBODY:
@@ -168,10 +170,19 @@ def _withheld(counts: pd.DataFrame, minimum: int) -> tuple[set[int], set[int], s
     """Positions of levels whose people, whose outcomes, and whose calls must not be shown."""
     people, known, events = (counts[c].to_numpy(dtype=int) for c in ("n", "known", "events"))
     hits, vain = (counts[c].to_numpy(dtype=int) for c in ("called_events", "called_others"))
-    few = hidden(people.tolist(), minimum)
-    secret = few | hidden(np.minimum(events, known - events).tolist(), minimum)
-    cells = np.min([hits, events - hits, vain, known - events - vain], axis=0)
-    return few, secret, secret | hidden(cells.tolist(), minimum)
+    few = _together([people], minimum)
+    secret = few | _together([events, known - events], minimum)
+    return few, secret, secret | _together([hits, events - hits, vain, known - events - vain], minimum)
+
+
+def _together(kinds: list[np.ndarray], minimum: int) -> set[int]:
+    """Positions of levels to withhold: those with too few of any kind, and others until all withheld make up enough."""
+    fewest = np.min(kinds, axis=0)
+    secret = hidden(fewest.tolist(), minimum)
+    rest = [i for i in np.argsort(fewest, kind="stable").tolist() if i not in secret]
+    while secret and rest and min(kind[list(secret)].sum() for kind in kinds) < minimum:
+        secret.add(rest.pop(0))
+    return secret
 
 
 def _said(shown: list[tuple[str, dict[str, Values]]], threshold: float) -> list[str]:

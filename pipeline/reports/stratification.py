@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reports import background, evidence, experiments, figures, groups, helped, sections, wording
+from pipeline.reports import background, checks, evidence, experiments, figures, groups, helped, sections, wording
 from pipeline.reports.figures import Drawing
 from pipeline.reports.pages import environment, style
 from pipeline.reports.results import Results
@@ -69,6 +69,13 @@ def render(results: Results) -> Report:
         "examples": [_example(results, example, keep) for example in examples],
         "experiments": experiments.context(experiments.tell(results.experiments), keep),
         "limits": background.limits(results),
+        "checks": [
+            (title, words, rows, checks.summary(rows))
+            for title, words, rows in (
+                ("PROBAST", "Could the judgement be wrong?", checks.probast(results.study, results)),
+                ("TRIPOD+AI", "Is everything told that should be?", checks.tripod(results.study, results)),
+            )
+        ],
         "dictionary": results.dictionary.to_dict("records"),
         "provenance": background.provenance(results),
         "packages": background.packages(results),

@@ -64,6 +64,14 @@ def test_a_small_group_hides_another_so_that_it_cannot_be_worked_out(results, fe
     assert all(row["people"].replace("\u202f", "").isdigit() for row in rows.values())
 
 
+def test_withheld_groups_together_are_never_few(results):
+    table = changed(results, "age", "under 40", events=3)
+    own = (table["characteristic"] == "age") & (table["level"] == "40 to 59") & (table["metric"] == "events")
+    rows = levels(evidence.subgroups(replace(results, subgroups=table.assign(value=table["value"].mask(own, 4)))),
+                  "Age in years")      # fmt: skip
+    assert [row["events"] for row in rows.values()] == ["fewer than 10", "fewer than 10", "withheld"]
+
+
 def test_few_people_called_in_a_group_hide_what_was_called_but_not_the_rest(results):
     told = evidence.subgroups(replace(results, subgroups=changed(results, "sex", "male", called_events=4)))
     for row in levels(told, "Sex").values():      # of two levels one would tell of the other

@@ -14,7 +14,7 @@ from tests.reports.conftest import CONFIG, make_study, words, write_study
 
 SECTIONS = [
     "brief", "people", "good", "subgroups", "mechanism", "strata", "benefit", "endotypes", "single", "examples",
-    "limits", "provenance",
+    "limits", "checks", "provenance",
 ]  # fmt: skip
 VOID = {"meta", "br", "link", "img", "hr"}
 HOSTILE = '<script>alert("x")</script> & $\\frac{1}{2}$'
