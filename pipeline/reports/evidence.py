@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation import EVERYBODY
 from pipeline.reports import groups, wording
 from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import Results
 from pipeline.reports.wording import interval, is_known, listing, number, of_100, of_100_between
 
+EVERYBODY = "everybody"      # the part of all people in the table of subgroups
 CHARACTERISTICS = {
     EVERYBODY: "All together", "sex": "Sex", "age": "Age in years", "ethnicity": "Ethnicity, as recorded"
 }  # fmt: skip
