@@ -141,7 +141,7 @@ $(OUT)/train/manifest.json: $(OUT)/config/train.json $(foreach s,cohort fit feat
 $(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(foreach s,cohort fit features,$(OUT)/$(s)/outputs.sha256) stages/uncertainty.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models) | $(OUT)/evaluate/manifest.json
 	$(PYTHON) -m stages.uncertainty $(CONFIG)
 
-$(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(OUT)/train/outputs.sha256 stages/evaluate.py $(call code,pipeline/evaluation)
+$(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(foreach s,cohort train,$(OUT)/$(s)/outputs.sha256) stages/evaluate.py $(BASELINE_CODE) $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
 $(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)

@@ -32,7 +32,7 @@ SECTIONS: dict[str, Any] = {
     | {"report": {"model", "feature_set"}},
     "package": {"title", "question", "population", "horizon", "caution", "seed", "predictors", "variables"}
     | {"twins", "outcome", "models", "evaluation", "report"},
-    "evaluate": {"evaluation", "report", "seed"},
+    "evaluate": {"evaluation", "outcome", "predictors", "report", "seed", "variables"},
     "strata": {"outcome", "twins", "seed"},
     "explain": dict.fromkeys(("models", "outcome", "predictors", "seed", "twins", "variables"), True)
     | {"evaluation": {"threshold"}, "report": {"model", "feature_set", "bands"}},

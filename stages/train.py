@@ -12,7 +12,7 @@ from stages import main, read_features
 
 
 def train(study: Study, folder: Path, stage: Stage) -> None:
-    """Out-of-fold predictions, fitted models, and the columns they take."""
+    """Out-of-fold predictions, at the horizon and over the years; fitted models, and the columns they take."""
     from pipeline import models
     from pipeline.schema import validate
 
@@ -23,6 +23,10 @@ def train(study: Study, folder: Path, stage: Stage) -> None:
     settings = {"folds": study.models.folds, "repeats": study.models.repeats, **learning}
     predictions = models.out_of_fold(matrix, draws, builders, **settings, progress=True)
     validate(predictions, "predictions", "predictions.parquet").to_parquet(stage.path("predictions.parquet"))
+
+    if matrix.follow is not None:
+        courses = models.risk_courses(matrix, draws, builders, folds=study.models.folds, **learning, progress=True)
+        courses.to_parquet(stage.path("courses.parquet"))
 
     stage.path("models").mkdir()
     for model, name in models.pairs(builders, matrix.sets):

@@ -2,7 +2,7 @@
 
 from pipeline.cohorts.assemble import COHORTS, Cohort, build
 from pipeline.cohorts.baseline import baseline, next_visit
-from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, censoring_weights
+from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, by_horizon, censoring_weights
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
 from pipeline.cohorts.rows import read_people
@@ -15,6 +15,7 @@ __all__ = [
     "Cohort",
     "baseline",
     "build",
+    "by_horizon",
     "censoring_weights",
     "fetch",
     "next_visit",

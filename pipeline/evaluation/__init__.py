@@ -11,22 +11,38 @@ from pipeline.evaluation.metrics import (
     measure,
     net_benefit,
     net_benefit_treat_all,
+    observed_expected,
 )
+from pipeline.evaluation.missing import missing_values
+from pipeline.evaluation.over_time import over_time
+from pipeline.evaluation.sets import Sets, prediction_sets
+from pipeline.evaluation.smooth import Smooth, smooth_calibration
+from pipeline.evaluation.subgroups import EVERYBODY, by_subgroup, subgroups
 
 __all__ = [
+    "EVERYBODY",
     "METRICS",
     "Judgement",
+    "Sets",
+    "Smooth",
     "beside_simple",
     "brier",
+    "by_subgroup",
     "calibration",
     "calibration_curve",
     "decision_curve",
     "discrimination",
     "judge",
     "measure",
+    "missing_values",
     "net_benefit",
     "net_benefit_treat_all",
+    "observed_expected",
+    "over_time",
+    "prediction_sets",
     "resample",
+    "smooth_calibration",
     "stratify",
+    "subgroups",
     "wilson",
 ]

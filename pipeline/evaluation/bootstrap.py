@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.runs import RunError
 
 INTERVAL = (0.025, 0.975)
 CELLS = 2**18       # weights measured at once: small enough to stay in the cache
+FEWEST = 5          # people with the event, and without, below which nothing is measured (assumed)
 ENOUGH = 50         # usable resamples below which no interval is given
 SIMPLE = "logistic"     # on routine data: what every other model has to beat
 COMPARED = ("auroc", "auprc", "brier", "calibration_slope", "net_benefit")
@@ -56,30 +58,36 @@ def judge(
     events, known = counts @ (event * (weight > 0)), counts @ (weight > 0)
     usable = counts[(events > 0) & (events < known)]
 
-    values = {key: _mean(risk, event, weight[None], threshold)[:, 0] for key, risk in risks.items()}
-    spread = {key: _chunked(risk, event, usable, weight, threshold) for key, risk in risks.items()}
+    few = too_few(event, weight, FEWEST)
+    usable = usable[:0] if few else usable
+    values = {
+        key: np.full(len(METRICS), np.nan) if few else _mean(risk, event, weight[None], threshold)[:, 0]
+        for key, risk in risks.items()
+    }
+    spread = {
+        key: chunked(lambda w: _mean(risk, event, w, threshold), usable, weight)      # noqa: B023
+        for key, risk in risks.items()
+    }
 
-    reasons: list[str] = []
+    reasons = [few] if few else []
     dropped = len(counts) - len(usable)
-    if event.min() == event.max():
-        reasons.append(f"all {len(event)} people have the same outcome: no metric exists")
-    elif dropped:
+    if dropped and not few:
         reasons.append(f"{dropped} of {resamples} resamples had no event, or nothing else, and were left out")
     rows, differences = [], []
     for (model, name), value in values.items():
         rows += [(model, name, "n", float(len(event)), np.nan, np.nan)]
         rows += [(model, name, "events", float(event.sum()), np.nan, np.nan)]
         for position, metric in enumerate(METRICS):
-            low, high, reason = _interval(value[position], spread[model, name][position])
+            low, high, reason = interval(value[position], spread[model, name][position])
             rows.append((model, name, metric, value[position], low, high))
-            if reason:
+            if reason and not few:
                 reasons.append(f"{model}, {name}, {metric}: {reason}")
             for reference, other in (("routine", (model, "routine")), (SIMPLE, (SIMPLE, "routine"))):
                 own = other == (model, name) or (reference == SIMPLE and model == SIMPLE)
                 if own or other not in values or metric not in COMPARED:
                     continue
                 gap = value[position] - values[other][position]
-                low, high, _ = _interval(gap, spread[model, name][position] - spread[other][position])
+                low, high, _ = interval(gap, spread[model, name][position] - spread[other][position])
                 differences.append((model, metric, name, reference, gap, low, high))
     return Judgement(
         _table(rows, "model feature_set metric value low high"),
@@ -110,22 +118,37 @@ def arrange(predictions: pd.DataFrame) -> Arranged:
     return Arranged(first.index, first["event"].to_numpy(np.int64), first["weight"].to_numpy(float), risks)
 
 
+def too_few(event: Int[np.ndarray, " people"], weight: Float[np.ndarray, " people"], needed: int) -> str:
+    """Why nothing can be measured on these people, in a sentence; "" where `needed` had the event, and as many not."""
+    known = weight > 0
+    if not known.any():
+        return "of nobody is it known whether the event came: nothing can be measured"
+    events = int(event[known].sum())
+    others = int(known.sum()) - events
+    if min(events, others) == 0:
+        return f"all {events + others} people have the same outcome: nothing can be measured"
+    if min(events, others) < needed:
+        who = "with" if events <= others else "without"
+        return f"fewer than {needed} people {who} the event: too few to measure anything"
+    return ""
+
+
 def _mean(risks: np.ndarray, event: np.ndarray, weights: np.ndarray, threshold: float) -> np.ndarray:
     return np.mean([measure(risk, event, weights, threshold) for risk in risks], axis=0)
 
 
-def _chunked(
-    risks: np.ndarray, event: np.ndarray, counts: np.ndarray, weight: np.ndarray, threshold: float
-) -> np.ndarray:
-    rows = max(1, CELLS // len(event))
-    parts = [
-        _mean(risks, event, counts[start : start + rows] * weight, threshold)
-        for start in range(0, len(counts), rows)
-    ]
-    return np.concatenate([np.empty((len(METRICS), 0)), *parts], axis=1)
+def chunked(
+    work: Callable[[Float[np.ndarray, "some people"]], Float[np.ndarray, "measures some"]],
+    counts: Int[np.ndarray, "resamples people"],
+    weight: Float[np.ndarray, " people"],
+) -> Float[np.ndarray, "measures resamples"]:
+    """What `work` gives for all resamples, a few at a time; `weight` is what each person counts."""
+    rows = max(1, CELLS // len(weight))
+    parts = [work(counts[start : start + rows] * weight) for start in range(0, len(counts), rows)]
+    return np.concatenate(parts or [work(np.empty((0, len(weight))))], axis=1)
 
 
-def _interval(value: float, spread: Float[np.ndarray, " resamples"]) -> tuple[float, float, str]:
+def interval(value: float, spread: Float[np.ndarray, " resamples"]) -> tuple[float, float, str]:
     """Quantiles of a bootstrap distribution, or missing with the reason."""
     finite = spread[np.isfinite(spread)]
     if not np.isfinite(value):

@@ -15,6 +15,7 @@ METRICS = (
     "brier",
     "calibration_slope",
     "calibration_in_the_large",
+    "observed_expected",
     "net_benefit",
     "net_benefit_treat_all",
 )
@@ -75,6 +76,16 @@ def calibration(risk: Risk, event: Event, weights: Weights) -> tuple[Value, Valu
     return slope, in_the_large
 
 
+def observed_expected(risk: Risk, event: Event, weights: Weights) -> Value:
+    """How many had the event for each that was foretold: 1 is right on average, above 1 the risks are too low.
+
+    NaN if no event was foretold at all. 3 events among risks that sum to 2.5 give 1.2.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = (weights @ event) / (weights @ risk)
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
 def net_benefit(risk: Risk, event: Event, weights: Weights, threshold: float) -> Value:
     """Net benefit of acting on everyone whose risk is at least `threshold`; acting on nobody is 0.
 
@@ -99,6 +110,7 @@ def measure(
             *discrimination(risk, event, weights),
             brier(risk, event, weights),
             *calibration(risk, event, weights),
+            observed_expected(risk, event, weights),
             net_benefit(risk, event, weights, threshold),
             net_benefit_treat_all(event, weights, threshold),
         ]

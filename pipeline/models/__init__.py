@@ -4,13 +4,16 @@ A builder takes a seed, the number columns, the levels of each category column a
 has, and gives an unfitted pipeline, with the classifier as its step `risk`, that takes a frame of those columns.
 
 A classifier may say of itself `learns_from_time = True`: its `fit` then takes `follow`, when and how the follow-up of
-each row ended, of everybody, also those who were lost. With `fewest_events` it is not fitted to fewer.
+each row ended, of everybody, also those who were lost. If it also has `cumulative_incidence`, its risks are judged year
+by year. One with `learns_in_groups` takes `groups`, rows to keep together when it sets some aside. With `fewest_events`
+it is not fitted to fewer.
 """
 
 from functools import partial
 
 from pipeline.models.boosting import boosting
 from pipeline.models.columns import sources
+from pipeline.models.courses import risk_courses
 from pipeline.models.cox import cox
 from pipeline.models.cross_validation import (
     ROUTINE_ONLY,
@@ -35,6 +38,7 @@ from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, asse
 from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
+from pipeline.models.recalibration import recalibrated
 from pipeline.models.uncertainty import Member, RiskSamples, learn_members, refit_again, sample_risks
 
 MODELS: dict[str, Builder] = {
@@ -47,6 +51,7 @@ MODELS: dict[str, Builder] = {
     "hybrid": hybrid,
 }
 MODELS |= {name: partial(knowledge, name) for name in FUNCTIONS}      # a published function as prior
+MODELS |= {f"{name}_recalibrated": partial(recalibrated, MODELS[name]) for name in ("boosting", "cox")}
 
 __all__ = [
     "MODELS",
@@ -72,8 +77,10 @@ __all__ = [
     "logistic",
     "out_of_fold",
     "pairs",
+    "recalibrated",
     "refit",
     "refit_again",
+    "risk_courses",
     "routine_rows",
     "sample_risks",
     "save",

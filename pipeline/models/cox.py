@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.pipeline import Pipeline
 
-from pipeline.cohorts import CAUSES
+from pipeline.cohorts import CAUSES, DAYS_A_YEAR
 from pipeline.models.classifier import RiskClassifier
 from pipeline.models.columns import standardised
 from pipeline.models.matrix import FollowUp
@@ -26,7 +27,7 @@ class CauseSpecificCox(RiskClassifier):
     likelihood less `ridge` / 2 times the sum of their squares, tied days by Breslow: unlike Efron's, his form counts k
     rows of weight 1 / k as one row. The risk is the sum over days of the chance to be still there times the hazard of
     the event (Aalen and Johansen; Putter H et al., Stat Med 2007;26:2389-2430). Of the people there remain only the
-    rises of the two hazards, in the order of the days and without them.
+    rises of the two hazards, in the order of the days and with no more of them than the year.
     """
 
     learns_from_time = True
@@ -60,20 +61,29 @@ class CauseSpecificCox(RiskClassifier):
             ended = np.bincount(np.searchsorted(days, until[end]), weight[end], minlength=len(days))
             effects.append(effect)
             rises.append(ended / at_risk)
-        self.coef_, self.rises_ = np.array(effects), np.array(rises)
+        self.coef_, self.rises_, self.years_ = np.array(effects), np.array(rises), np.ceil(days / DAYS_A_YEAR)
         return self
 
     def predict_proba(self, X: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows 2"]:
         """Chances of no event and of the event within the horizon."""
-        ratio = np.exp(np.clip(np.asarray(X) @ self.coef_.T, -STEEPEST, STEEPEST))
-        risk, still = np.zeros(len(ratio)), np.ones(len(ratio))
-        for rise in self.rises_.T:
-            event, other = (ratio * rise).T
-            both = event + other
-            risk += still * event / np.maximum(both, 1.0)      # nobody can end more than once
-            still *= np.maximum(1.0 - both, 0.0)
-        risk = np.minimum(risk, 1.0)      # the sum may round up
+        risk = self.cumulative_incidence(X, [np.inf])[:, 0]
         return np.column_stack([1.0 - risk, risk])
+
+    def cumulative_incidence(
+        self, X: Float[np.ndarray, "rows columns"], years: Sequence[float]
+    ) -> Float[np.ndarray, "rows years"]:
+        """Chance of the event within each of some rising numbers of whole years; at the horizon it stays."""
+        ratio = np.exp(np.clip(np.asarray(X) @ self.coef_.T, -STEEPEST, STEEPEST))
+        risk, still, courses = np.zeros(len(ratio)), np.ones(len(ratio)), []
+        by_then = np.searchsorted(self.years_, np.ceil(years), side="right")
+        for first, end in pairwise([0, *by_then]):
+            for rise in self.rises_.T[first:end]:
+                event, other = (ratio * rise).T
+                both = event + other
+                risk += still * event / np.maximum(both, 1.0)      # nobody can end more than once
+                still *= np.maximum(1.0 - both, 0.0)
+            courses.append(np.minimum(risk, 1.0))      # the sum may round up
+        return np.column_stack(courses)
 
 
 def _at_risk(

@@ -94,6 +94,7 @@ def out_of_fold(
             seed,
             matrix.follow,
             matrix.later,
+            matrix.groups,
         )
         for model, name, repeat in tasks
     )
@@ -130,11 +131,13 @@ def fit(
     weight: Float[np.ndarray, " rows"] | float = 1.0,
     follow: FollowUp | None = None,
     later: pd.DataFrame | None = None,
+    groups: np.ndarray | None = None,
 ) -> Any:
     """A model fitted to these rows; its `feature_names_in_` are the columns it uses.
 
     `weight` is of the person, whose rows share it; `follow`, of the rows, is for models that learn from time. `later`
-    holds the next visit of each row, of which a model learns if it can, and which it never needs for a prediction. A
+    holds the next visit of each row, of which a model learns if it can, and which it never needs for a prediction.
+    `groups` are rows that a model which sets some of them aside keeps together; without them, those of a person. A
     column that nobody has teaches nothing and is left out. Raises `RunError` for a model that has fewer events to learn
     from than it needs (`FewEventsError`), or no time.
     """
@@ -162,6 +165,8 @@ def fit(
         given["risk__follow"] = follow
     if later is not None and getattr(last, "learns_from_later", False):
         given["risk__later"] = later
+    if getattr(last, "learns_in_groups", False):
+        given["risk__groups"] = np.arange(len(event)) // rows_per_person if groups is None else groups
     return model.fit(frame[known], event, **given)
 
 
@@ -199,9 +204,8 @@ def refit(
     block = None
     if draws is not None and columns.mechanistic:
         block = take(draws.features, draws.under(population or draws.learn(some), seed))
-    return _fit_people(
-        builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, matrix.follow, matrix.later
-    )
+    told = (matrix.follow, matrix.later, matrix.groups)
+    return _fit_people(builder, matrix.frame, matrix.event, columns, block, some, train_draws, seed, *told)
 
 
 def _redrawn(draws: TwinDraws | None, fold: Int[np.ndarray, " people"], seed: int) -> list[np.ndarray]:
@@ -222,6 +226,7 @@ def _fit_people(
     seed: int,
     follow: FollowUp | None,
     later: pd.DataFrame | None,
+    groups: np.ndarray,
 ) -> Any:
     weight = np.ones(len(train))
     if follow is not None and not learns_from_time(builder):      # then whoever was lost teaches nothing
@@ -246,6 +251,7 @@ def _fit_people(
         weight=np.repeat(weight, times),
         follow=None if follow is None else follow.of(who),
         later=None if later is None else later.iloc[who],
+        groups=groups[who],
     )
 
 
@@ -272,12 +278,13 @@ def _predict(
     seed: int,
     follow: FollowUp | None,
     later: pd.DataFrame | None,
+    groups: np.ndarray,
 ) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
     risk, low, high = (np.full(len(event), np.nan) for _ in range(3))
     for number in np.unique(fold):
         test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         draws = None if drawn is None else take(drawn[0], drawn[1][number])
-        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow, later)
+        estimator = _fit_people(builder, frame, event, columns, draws, train, train_draws, seed, follow, later, groups)
         each = predict_draws(estimator, frame, columns, draws, test)
         risk[test] = each.mean(axis=1)
         if draws is not None:
@@ -294,14 +301,27 @@ def predict_draws(
     some: Int[np.ndarray, " some"],
 ) -> Float[np.ndarray, "some draws"]:
     """The risk of some people for each of their draws; one column where a model takes no twin features."""
-    taken = estimator.feature_names_in_
+    return put_through(
+        lambda rows: estimator.predict_proba(rows)[:, 1:], estimator.feature_names_in_, frame, columns, draws, some
+    )[:, :, 0]
+
+
+def put_through(
+    work: Callable[[pd.DataFrame], np.ndarray],
+    taken: Sequence[str],
+    frame: pd.DataFrame,
+    columns: FeatureSet,
+    draws: Float[np.ndarray, "people draws features"] | None,
+    some: Int[np.ndarray, " some"],
+) -> Float[np.ndarray, "some draws values"]:
+    """What `work` gives for the columns `taken` of some people, for each of their draws."""
     if draws is None or not columns.mechanistic:
-        return estimator.predict_proba(frame[taken].iloc[some])[:, 1:]
-    each = np.empty((len(some), draws.shape[1]))
-    for part in np.array_split(np.arange(len(some)), 1 + each.size // ROWS):
+        return work(frame[taken].iloc[some])[:, None]
+    parts = []
+    for part in np.array_split(np.arange(len(some)), 1 + len(some) * draws.shape[1] // ROWS):
         rows = drawn_rows(frame, columns, draws, some[part])
-        each[part] = estimator.predict_proba(rows[taken])[:, 1].reshape(len(part), -1)
-    return each
+        parts.append(work(rows[taken]).reshape(len(part), draws.shape[1], -1))
+    return np.concatenate(parts)
 
 
 def failed(

@@ -27,6 +27,7 @@ TRUSTED_TYPES = (
     "pipeline.models.knowledge.Known",
     "pipeline.models.knowledge.PriorLogistic",
     "pipeline.models.network.Network",
+    "pipeline.models.recalibration.Recalibrated",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.impute._iterative.IterativeImputer",
@@ -43,11 +44,14 @@ def save(estimator: Any, path: Path) -> None:
     names: dict[str, str] = {}
 
     def name(match: re.Match[str]) -> str:
-        return match[1] + names.setdefault(match[2], str(len(names)))
+        # Two equal texts may be one in memory: each plain value gets a name of its own.
+        key = f"plain {len(names)}" if match[1].startswith('"is_json"') else match[2]
+        return match[1] + names.setdefault(key, str(len(names)))
 
     # skops names parts by their address in memory and dates them, and both differ from run to run.
     with ZipFile(BytesIO(skops.io.dumps(estimator))) as given, ZipFile(path, "w", ZIP_DEFLATED) as written:
-        schema = re.sub(r'("__id__": |"file": ")(\d+)', name, given.read("schema.json").decode())
+        names_of_parts = r'((?:"is_json": true,\s*)?"__id__": |"file": ")(\d+)'
+        schema = re.sub(names_of_parts, name, given.read("schema.json").decode())
         parts = {names.get(Path(part).stem, "") + Path(part).suffix: part for part in given.namelist()}
         for part in sorted(parts.keys() - {".json"}, key=lambda part: int(Path(part).stem)):
             written.writestr(ZipInfo(part), _without_gaps(given.read(parts[part])), ZIP_DEFLATED)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from pipeline.cohorts import CAUSES
+from pipeline.cohorts import CAUSES, DAYS_A_YEAR
 from pipeline.models.classifier import RiskClassifier
 from pipeline.models.columns import standardised
 from pipeline.models.matrix import FollowUp
@@ -42,6 +42,7 @@ class DiscreteHazard(RiskClassifier):
         """Effects on the chances of each period."""
         self.classes_ = np.array([0, 1])
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight)
+        self.horizon_years_ = follow.horizon_d / DAYS_A_YEAR
         edges = np.linspace(0.0, follow.horizon_d, self.periods + 1)
         ending = sum(number * (follow.status == cause) for number, cause in enumerate(CAUSES, start=1))
         rows, outcomes, weights = [], [], []
@@ -58,13 +59,31 @@ class DiscreteHazard(RiskClassifier):
 
     def predict_proba(self, X: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows 2"]:
         """Chances of no event and of the event within the horizon."""
-        risk, still = np.zeros(len(X)), np.ones(len(X))
+        risk = np.minimum(self._course(X)[0][-1], 1.0)      # the sum may round up
+        return np.column_stack([1.0 - risk, risk])
+
+    def cumulative_incidence(
+        self, X: Float[np.ndarray, "rows columns"], years: Sequence[float]
+    ) -> Float[np.ndarray, "rows years"]:
+        """Chance of the event within each number of years: hazards are constant within a period, none come after."""
+        risk, still = self._course(X)
+        courses = []
+        for year in years:
+            done = min(year / self.horizon_years_, 1.0) * self.periods
+            period = min(int(done), self.periods - 1)
+            stays = still[period + 1] / np.where(still[period] > 0, still[period], 1.0)
+            part = (1.0 - stays ** (done - period)) / np.where(stays < 1, 1.0 - stays, 1.0)
+            courses.append(np.minimum(risk[period] + (risk[period + 1] - risk[period]) * part, 1.0))
+        return np.column_stack(courses)
+
+    def _course(self, X: Float[np.ndarray, "rows columns"]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Risk, and chance to be still there, at the start and after each period."""
+        risk, still = [np.zeros(len(X))], [np.ones(len(X))]
         for period in range(self.periods):
             chance = self.of_period_.predict_proba(self._in_period(np.asarray(X), period))
-            risk += still * chance[:, self.of_period_.classes_ == 1].sum(axis=1)
-            still *= chance[:, self.of_period_.classes_ == 0].sum(axis=1)
-        risk = np.minimum(risk, 1.0)      # the sum may round up
-        return np.column_stack([1.0 - risk, risk])
+            risk.append(risk[-1] + still[-1] * chance[:, self.of_period_.classes_ == 1].sum(axis=1))
+            still.append(still[-1] * chance[:, self.of_period_.classes_ == 0].sum(axis=1))
+        return risk, still
 
     def _in_period(self, X: Float[np.ndarray, "rows columns"], period: int) -> np.ndarray:
         return np.column_stack([X, np.tile(np.eye(self.periods)[period], (len(X), 1))])

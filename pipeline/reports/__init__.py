@@ -1,5 +1,6 @@
 """Tables of a finished study -> one self-contained HTML file that a clinician can read in two minutes."""
 
+from pipeline.reports.checks import Check, probast, tripod
 from pipeline.reports.documents import Document
 from pipeline.reports.gallery import render_index, render_twin
 from pipeline.reports.language import languages, read_language
@@ -13,6 +14,7 @@ from pipeline.reports.results import Results, read_results
 from pipeline.reports.stratification import Report, render
 
 __all__ = [
+    "Check",
     "Document",
     "Patient",
     "Report",
@@ -20,6 +22,7 @@ __all__ = [
     "default_key",
     "languages",
     "model_card",
+    "probast",
     "protocol",
     "pseudonym",
     "read_key",
@@ -31,4 +34,5 @@ __all__ = [
     "render_patient",
     "render_twin",
     "tell_origin",
+    "tripod",
 ]

@@ -52,17 +52,26 @@ class Drawing(NamedTuple):
         return '<?xml version="1.0" encoding="utf-8"?>\n' + self.svg + "\n"
 
 
-def calibration(name: str, bins: pd.DataFrame, minimum: int, description: str) -> Drawing:
-    """Predicted against observed risk, of 100 people; bins with few outcomes show where they may lie."""
+def calibration(
+    name: str, bins: pd.DataFrame, smooth: pd.DataFrame, minimum: int, description: str
+) -> Drawing:
+    """Predicted against observed risk, of 100 people: a curve with its band, and groups of people.
+
+    Groups with few outcomes show where they may lie.
+    """
     with mpl.rc_context(STYLE):
         figure, axes = _panel(4.4, 4.0)
         known = bins[np.isfinite(bins["predicted"]) & np.isfinite(bins["observed"]) & (bins["n"] > 0)]
         few = np.minimum(known["events"], known["n"] - known["events"]) < minimum
         clear, vague = known[~few], known[few]
-        ends = [clear["high"].max(), known["predicted"].max(), 0.1]
+        ends = [clear["high"].max(), known["predicted"].max(), smooth["high"].max(), 0.1]
         top = 100 * min(1.0, math.ceil(10 * float(np.nanmax(ends)) + 0.2) / 10)
         axes.plot([0, top], [0, top], color=GREY, linewidth=1, linestyle=DASHES[3])
         axes.text(0.93 * top, 0.955 * top, "perfect match", ha="right", va="bottom", fontsize=8, color=GREY)
+        if len(smooth):
+            x, y, low, high = (100 * smooth[c].to_numpy() for c in ("predicted", "observed", "low", "high"))
+            axes.fill_between(x, low, high, color=COLOURS[2], alpha=0.16, linewidth=0)
+            axes.plot(x, y, color=COLOURS[2], linewidth=1.6)
         if len(clear):
             x, y = 100 * clear["predicted"], 100 * clear["observed"]
             spread = [np.clip(y - 100 * clear["low"], 0, None), np.clip(100 * clear["high"] - y, 0, None)]

@@ -39,6 +39,12 @@ class Results:
     calibration: pd.DataFrame
     decision: pd.DataFrame
     strata: pd.DataFrame
+    smooth: pd.DataFrame                     # calibration curve of the chosen model; empty if there is none
+    agreement: pd.DataFrame                  # how far its risks lie from that curve
+    subgroups: pd.DataFrame                  # how good it is for each part of the people
+    sets: pd.DataFrame                       # its answers "yes", "no", "cannot tell"; empty with too few people
+    missing: pd.DataFrame                    # what was not measured, by predictor
+    over_time: pd.DataFrame                  # how good models are by each year; empty unless people were followed
     benefit: pd.DataFrame                    # groups by the intervention that would help most
     best: pd.DataFrame                       # a row a person: that intervention, or why there is none
     endotypes: pd.DataFrame                  # groups by mechanism; empty unless stable
@@ -142,6 +148,12 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         calibration=table("evaluate/calibration.parquet"),
         decision=table("evaluate/decision.parquet"),
         strata=table("evaluate/strata.parquet"),
+        smooth=table("evaluate/smooth.parquet"),
+        agreement=table("evaluate/agreement.parquet"),
+        subgroups=table("evaluate/subgroups.parquet"),
+        sets=table("evaluate/sets.parquet"),
+        missing=table("evaluate/missing.parquet"),
+        over_time=table("evaluate/over_time.parquet") if study.outcome.horizon_years is not None else pd.DataFrame(),
         benefit=table("strata/benefit_groups.parquet"),
         best=table("strata/benefit.parquet", filters=[("scenario", "==", "best")]).set_index("person_id"),
         endotypes=table("strata/endotype_groups.parquet"),

@@ -7,7 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reports import background, experiments, figures, groups, helped, reasons, sections, wording
+from pipeline.reports import (
+    background,
+    checks,
+    evidence,
+    experiments,
+    figures,
+    groups,
+    helped,
+    reasons,
+    sections,
+    wording,
+)
 from pipeline.reports.figures import Drawing
 from pipeline.reports.pages import environment, style
 from pipeline.reports.results import Results
@@ -41,6 +52,7 @@ def render(results: Results) -> Report:
         "warnings": background.warnings(results),
         "calibration": keep(_calibration(results)),
         "calibration_sentence": sections.agreement(results),
+        "agreement": evidence.agreement(results),
         "level_sentence": sections.level(results, bands),
         "ranking_sentence": wording.ranking(*sections.metric(results, "auroc")),
         "measures": sections.MEASURES,
@@ -48,6 +60,11 @@ def render(results: Results) -> Report:
         "treat_all": sections.treat_all(results),
         "decision": keep(_decision(results)),
         "gains": sections.gains(results),
+        "subgroups": evidence.subgroups(results),
+        "subgroup_columns": evidence.COLUMNS,
+        "missing": evidence.missing(results),
+        "over_time": evidence.over_time(results),
+        "answers": evidence.answers(results),
         "verdicts": sections.verdicts(results),
         "differences": keep(_differences(results)),
         "chosen": sections.chosen(results),
@@ -65,6 +82,13 @@ def render(results: Results) -> Report:
         "examples": [_example(results, example, keep) for example in examples],
         "experiments": experiments.context(experiments.tell(results.experiments), keep),
         "limits": background.limits(results),
+        "checks": [
+            (title, words, rows, checks.summary(rows))
+            for title, words, rows in (
+                ("PROBAST", "Could the judgement be wrong?", checks.probast(results.study, results)),
+                ("TRIPOD+AI", "Is everything told that should be?", checks.tripod(results.study, results)),
+            )
+        ],
         "dictionary": results.dictionary.to_dict("records"),
         "provenance": background.provenance(results),
         "packages": background.packages(results),
@@ -81,7 +105,8 @@ def _calibration(results: Results) -> Drawing | None:
     slope = sections.agreement(results)
     ends = [wording.of_100(known["predicted"].iloc[k]) for k in (0, -1)]
     description = f"{len(known)} groups of people by predicted risk, from {ends[0]} to {ends[1]}. {slope}"
-    return figures.calibration("calibration", bins, results.study.report.min_count, description)
+    minimum = results.study.report.min_count
+    return figures.calibration("calibration", bins, results.smooth, minimum, description)
 
 
 def _decision(results: Results) -> Drawing | None:

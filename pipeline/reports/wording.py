@@ -58,7 +58,8 @@ def twin(name: str) -> str:
 
 def model(name: str) -> str:
     """What a model is called; its plain name if it has no words yet."""
-    return MODELS.get(name, name.replace("_", " ").capitalize())
+    plain = name.removesuffix("_recalibrated")
+    return MODELS.get(plain, plain.replace("_", " ").capitalize()) + (", recalibrated" if plain != name else "")
 
 
 def is_known(*values: float) -> bool:

@@ -53,7 +53,7 @@ def test_values_are_means_over_repeats_within_their_interval():
     assert rows.loc[("both", "auroc"), "value"] == pytest.approx(np.mean(areas), abs=1e-12)
     assert rows.loc[("both", "n"), "value"] == 400
     inner = rows.dropna()
-    assert len(inner) == 2 * 7
+    assert len(inner) == 2 * 8
     assert ((inner["low"] < inner["value"]) & (inner["value"] < inner["high"])).all()
     assert (judged.dropped, judged.reasons) == (0, [])
 
@@ -98,9 +98,11 @@ def test_people_kept_together_widen_the_interval():
 
 def test_resamples_without_events_are_left_out_and_counted():
     table = predictions(60, repeats=1)
-    table["event"] = (table["person_id"] <= "p0001").astype(int)
-    judged = judge(table, alone(table), **SETTINGS)
-    assert 10 < judged.dropped < 100  # (1 - 2/60)^60 = 13 % of 300
+    table["event"] = (table["person_id"] <= "p0005").astype(int)
+    groups = alone(table)
+    groups.loc[["p0001", "p0002"]], groups.loc[["p0004", "p0005"]] = "p0000", "p0003"
+    judged = judge(table, groups, **SETTINGS)
+    assert 10 < judged.dropped < 100  # (1 - 2/56)^56 = 13 % of 300
     assert "resamples had no event" in judged.reasons[0]
     assert judged.metrics.query("metric == 'auroc'")["low"].notna().all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Study, read_study
+from pipeline.evaluation import by_subgroup, missing_values, prediction_sets, smooth_calibration, subgroups
 from pipeline.features import define
 from pipeline.reports import Results, read_results, render
 from pipeline.reports.results import STAGES
@@ -145,7 +147,7 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
     spread = {"person_sd": rng.uniform(0.01, 0.05, n) if twins else np.nan, "model_sd": rng.uniform(0.01, 0.05, n)}
     uncertainty = {"person_id": ids, "risk": risk, "low": low, "high": high, **spread}
     write.table("uncertainty/uncertainty", pd.DataFrame(uncertainty))
-    for name, table in judge(study, predictions).items():
+    for name, table in {**judge(study, predictions), **examine(study, predictions, people)}.items():
         write.table(f"evaluate/{name}", table)
     few = max(n // 50, 1)
     write.table(
@@ -276,6 +278,20 @@ def judge(study: Study, predictions: pd.DataFrame) -> Tables:
     }  # fmt: skip
 
 
+def examine(study: Study, predictions: pd.DataFrame, people: pd.DataFrame) -> Tables:
+    """Tables of the reported model alone, as the library works them out."""
+    report, known = study.report, people.set_index("person_id")
+    of_model = (predictions["model"] == report.model) & (predictions["feature_set"] == report.feature_set)
+    chosen, groups, drawn = predictions[of_model], known["group_id"], {"resamples": 100, "seed": 1}
+    smooth = smooth_calibration(chosen, groups, **drawn)
+    labels, threshold = subgroups(known), study.evaluation.threshold
+    return {
+        "smooth": smooth.curve, "agreement": smooth.measures, "sets": prediction_sets(chosen, groups, **drawn).table,
+        "subgroups": by_subgroup(chosen, labels, groups, threshold=threshold, **drawn),
+        "missing": missing_values(chosen, known, study.predictors),
+    }  # fmt: skip
+
+
 def counted(part: pd.DataFrame) -> dict[str, float]:
     n, events = len(part), int(part["event"].sum())
     if not n:
@@ -329,6 +345,13 @@ def simulate(people: pd.DataFrame, bmi: np.ndarray, study: Study, rng: np.random
                     )
                 )  # fmt: skip
     return pd.concat(frames, ignore_index=True)
+
+
+def words(html):
+    """The text of a page as a reader sees it, spaces evened."""
+    html = html.replace("\u202f", "")
+    body = re.sub(r"<(style|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from pipeline.reports import groups, render
-from tests.reports.conftest import CONFIG, make_study, write_study
+from tests.reports.conftest import CONFIG, make_study, words, write_study
 
 SECTIONS = [
-    "brief", "people", "good", "mechanism", "strata", "benefit", "endotypes", "why", "single", "examples", "limits",
-    "provenance",
+    "brief", "people", "good", "subgroups", "mechanism", "strata", "benefit", "endotypes", "why", "single", "examples",
+    "limits", "checks", "provenance",
 ]  # fmt: skip
 VOID = {"meta", "br", "link", "img", "hr"}
 HOSTILE = '<script>alert("x")</script> & $\\frac{1}{2}$'
@@ -45,13 +45,6 @@ class Outline(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.stack.pop() == tag
-
-
-def words(html):
-    """The text of a page as a reader sees it, spaces evened."""
-    html = html.replace("\u202f", "")
-    body = re.sub(r"<(style|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
 
 
 def test_every_section_stands_in_order(page):
