@@ -31,8 +31,7 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
     settings = study.model_dump(mode="json")
     params = {name: settings[name] for name in ("seed", "twins", "models", "evaluation", "report")}
 
-    home = folder.resolve().parent.parent / "mlflow"
-    store = study.tracking or home
+    store = study.tracking or folder.resolve().parent.parent / "mlflow"
     metrics = pd.read_parquet(stage.read(folder / "evaluate/metrics.parquet"))
     with tracking.study_run(store, folder.name, title=study.title, tags=tags, params=params, data=data) as run:
         run.log_json("config", "study", settings)
@@ -59,13 +58,9 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
             run.log_model(
                 f"{model} {name}",
                 tags={**tags, "model": model, "feature_set": name},
-                params={
-                    "model": model,
-                    "feature_set": name,
-                    "columns": len(takes["columns"]),
-                    **{key: counts[key] for key in ("folds", "repeats", "seed")},
-                    "estimator": models.settings(estimator),
-                },
+                params={"model": model, "feature_set": name, "columns": len(takes["columns"])}
+                | {key: counts[key] for key in ("folds", "repeats", "seed")}
+                | {"estimator": models.settings(estimator)},
                 metrics=rows,
                 fitted=tracking.Fitted(estimator, takes["columns"], takes["example"], models.TRUSTED_TYPES),
             )
@@ -75,7 +70,7 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
             words = run.register(tracking.Packaged(told.parent / "model", **interface), metrics[chosen], tags)
             print(f"registered: {folder.name}, {words}")
         stage.path("run.json").write_text(json.dumps({"run_id": run.run_id}) + "\n", encoding="utf-8")
-        stage.note(run_id=run.run_id, store=study.tracking or f"{home.name}/mlflow.db")
+        stage.note(run_id=run.run_id, store=study.tracking or "mlflow/mlflow.db")
     print(f"tracked: run {run.run_id} of {folder.name}; make ui shows it")
 
 
