@@ -345,7 +345,7 @@ def test_checking_a_good_study_writes_settings_once(tmp_path):
     path.write_text(STUDY.replace("threshold = 0.3", "threshold = 0.4"), encoding="utf-8")
     assert check(path, runs).returncode == 0
     changed = {p.stem for p, mtime in written.items() if p.stat().st_mtime_ns != mtime}
-    assert changed == {"evaluate", "experiments", "package", "report"}
+    assert changed == {"evaluate", "experiments", "explain", "package", "report"}
 
 
 def test_an_outcome_that_no_trial_is_known_for_is_told(tmp_path):
