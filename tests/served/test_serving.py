@@ -1,5 +1,6 @@
 """A packaged model in MLflow: registered, champion by the rule, and answering requests with its twin."""
 
+import ast
 import json
 import os
 import socket
@@ -28,6 +29,7 @@ pytestmark = [
 DATA = tracking.Data("example", "ab" * 32, 20, 9, {"age_years": "double"})
 PEOPLE = {"age_years": [52, 61], "sex": ["male", "female"], "sbp_mmhg": [151.0, None], "daily_steps": [4000, 9000]}
 START_S = 120
+LIBRARY = Path(tracking.__file__).parent
 
 
 def register(store: Path, run: Path, *areas: tuple[float, float], cohort: str = "ab") -> list[str]:
@@ -58,6 +60,21 @@ def test_the_champion_moves_by_the_rule_alone(tmp_path, run):
     assert others == ["version 4 is champion"], "other people are not compared"
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         assert database.execute("select alias, version from registered_model_aliases").fetchall() == [("champion", 4)]
+
+
+def test_what_the_packaged_code_imports_is_required():
+    """Every package that the modules of the layers up to the served model import."""
+    layers = ("schema.py", "config_faults.py", "sections.py", "config.py", "runs.py", "cohorts", "solving", "twins")
+    layers += ("fitting", "features", "models", "served")
+    places = [LIBRARY / name for name in layers]
+    paths = [path for place in places for path in (place.glob("*.py") if place.is_dir() else [place])]
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0}
+    packages = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"pipeline", "jinja2", "markupsafe"}
+    required = {"sklearn" if n == "scikit-learn" else n for n in (*tracking.REQUIREMENTS, *tracking.TWIN_REQUIREMENTS)}
+    assert len(packages) > 10
+    assert packages <= required
 
 
 def ask(port: int, rows: dict) -> tuple[int, str]:
