@@ -54,7 +54,7 @@ THINGS = {
     ),
     "weight_kg": Thing("weight", "vikt", "din vikt"),
     "pdff_percent": Thing("liver fat", "leverfett", "ditt leverfett"),
-    "sbp_mmhg": Thing("systolic blood pressure", "systoliskt blodtryck", "ditt systoliska blodtryck"),
+    "sbp_mmhg": Thing("upper blood pressure", "övre blodtryck", "ditt övre blodtryck"),
 }
 UNITS = {"weight_kg": "kg", "pdff_percent": "%", "sbp_mmhg": "mmHg"}
 # What to do, after "If you" and "Om du".

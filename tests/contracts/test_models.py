@@ -10,16 +10,13 @@ import skops.io
 
 from pipeline.models import MODELS, TRUSTED_TYPES, FeatureSet, FollowUp, describe, fit, load, save, settings
 from pipeline.runs import RunError
+from tests.models.people import marks
 
 PEOPLE = 211  # a length that no other array of a fitted model has
 COLUMNS = FeatureSet(
     ("age", "weight", "constant", "empty"), {"sex": ("female", "male"), "unasked": ("no", "yes")}, ()
 )
-# The hybrid simulates everybody at each step of learning.
-EVERY = [
-    pytest.param(builder, id=name, marks=[pytest.mark.slow] if name == "hybrid" else [])
-    for name, builder in MODELS.items()
-]
+EVERY = [pytest.param(builder, id=name, marks=marks(name)) for name, builder in MODELS.items()]
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from pipeline.models import FeatureSet, FollowUp, Matrix
+
+# The hybrid simulates everybody at each step of learning; recalibrated trees are fitted six times.
+SLOW = {"hybrid", "boosting_recalibrated"}
+
+
+def marks(model: str) -> list[pytest.MarkDecorator]:
+    """Marks of the tests of a model, to be given to `pytest.param`."""
+    return [pytest.mark.slow] if model in SLOW else []
 
 
 def make(people: int = 240, seed: int = 1) -> Matrix:

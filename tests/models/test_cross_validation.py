@@ -11,11 +11,10 @@ from sklearn.pipeline import Pipeline
 from pipeline.models import MODELS, ROUTINE_ONLY, FeatureSet, Matrix, TwinDraws, fit, out_of_fold, pairs, split
 from pipeline.runs import RunError
 from pipeline.schema import validate
-from tests.models.people import make
+from tests.models.people import SLOW, make, marks
 
-# The hybrid simulates everybody at each step of learning.
-FAST = [name for name in MODELS if name != "hybrid"]
-EVERY = [*FAST, pytest.param("hybrid", marks=pytest.mark.slow)]
+FAST = [name for name in MODELS if name not in SLOW]
+EVERY = [pytest.param(name, marks=marks(name)) for name in MODELS]
 SETTINGS = {"train_draws": 2, "folds": 4, "repeats": 2, "seed": 11}
 
 

@@ -15,11 +15,10 @@ from pipeline.models import MODELS, ROUTINE_ONLY, TwinDraws, assemble, out_of_fo
 from pipeline.runs import RunError
 from pipeline.schema import TableError, variables
 from tests.models.followed import follow_up, happened, matrix_of, people
+from tests.models.people import marks
 from tests.repository import ROOT
 
-# The hybrid simulates everybody at each step of learning.
-SLOW = {"hybrid": pytest.mark.slow}
-every_model = pytest.mark.parametrize("model", [pytest.param(m, marks=SLOW.get(m, ())) for m in MODELS])
+every_model = pytest.mark.parametrize("model", [pytest.param(m, marks=marks(m)) for m in MODELS])
 SETTINGS = {"folds": 3, "repeats": 1, "seed": 11, "train_draws": 2, "jobs": 1}
 
 
