@@ -20,6 +20,9 @@ FIELDS = {
     "calibration": ("evaluate/calibration.parquet",), "decision": ("evaluate/decision.parquet",),
     "strata": ("evaluate/strata.parquet",), "benefit": ("strata/benefit_groups.parquet",),
     "best": ("strata/benefit.parquet",), "endotypes": ("strata/endotype_groups.parquet",),
+    "smooth": ("evaluate/smooth.parquet",), "agreement": ("evaluate/agreement.parquet",),
+    "subgroups": ("evaluate/subgroups.parquet",), "sets": ("evaluate/sets.parquet",),
+    "missing": ("evaluate/missing.parquet",),
     "drivers": ("explain/global.parquet",), "reasons": ("explain/attributions.parquet",),
 }  # fmt: skip
 
