@@ -14,7 +14,10 @@ TOLD = ("title", "question", "population", "horizon", "caution", "seed", "predic
 
 def package(study: Study, folder: Path, stage: Stage) -> None:
     """The model of everybody and those of people drawn again, with all that the twins need."""
+    import numpy as np
+
     from pipeline import models, served
+    from pipeline.fitting import effective_share
     from pipeline.runs import hash_code, hash_file
     from pipeline.twins import read_scenarios
 
@@ -51,6 +54,9 @@ def package(study: Study, folder: Path, stage: Stage) -> None:
     interface |= {"description": f"{study.title}: {study.question}"}
     stage.path("interface.json").write_text(json.dumps(interface, indent=1) + "\n", encoding="utf-8")
     stage.note(model=study.report.model, feature_set=study.report.feature_set, refits=study.models.refits)
+    if draws and draws.unknowns and members[0].population:      # draws were made for the population of the literature
+        share = effective_share(draws.unknowns, members[0].population)
+        stage.note(draws_worth=round(float(np.nanmedian(share)), 3), worth_below_a_quarter=int((share < 0.25).sum()))
 
 
 if __name__ == "__main__":
