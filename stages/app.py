@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.runs import RunError
 from stages import RUNS, faults_in_words
+
+if TYPE_CHECKING:
+    from pipeline.app import Desk
 
 
 def main() -> None:
@@ -31,7 +35,7 @@ def main() -> None:
         serve(desk, listening, arguments.host)
 
 
-def serve(desk, listening: socket.socket, host: str) -> None:
+def serve(desk: Desk, listening: socket.socket, host: str) -> None:
     """Compile, say that the page is ready, and answer until stopped."""
     import uvicorn
 
@@ -42,7 +46,8 @@ def serve(desk, listening: socket.socket, host: str) -> None:
         desk.prepare()
         page = make_app(desk, (host, "127.0.0.1", "localhost"))
         server = uvicorn.Server(uvicorn.Config(page, log_level="warning", access_log=False, server_header=False))
-        print(f"ready: http://{host}:{listening.getsockname()[1]}  (Ctrl+C ends it; nothing told of a person is kept)", flush=True)
+        url = f"http://{host}:{listening.getsockname()[1]}"
+        print(f"ready: {url} (Ctrl+C ends it; nothing told of a person is kept)", flush=True)
         server.run(sockets=[listening])
 
 

@@ -24,6 +24,7 @@ from pipeline.twins import TWINS
 OK = "ok"
 KEPT = 4                  # people whose twins stay in memory while sliders move; nothing is written to disk
 INTERVAL = (0.025, 0.975)
+SHOWN = ("kind", "unit", "low", "high", "levels", "description")      # of a variable
 OFTEN = 0.5               # share of draws or samples above which a warning is given
 
 
@@ -66,11 +67,7 @@ class Desk:
             "label": settings.outcome.label,
             "years": max(settings.twins.years),
             "later": settings.outcome.horizon_years is not None,
-            "variables": {
-                name: {"kind": v.kind, "unit": v.unit, "low": v.low, "high": v.high, "levels": v.levels,
-                       "description": v.description}
-                for name, v in self.known.items()
-            },  # fmt: skip
+            "variables": {name: {part: getattr(v, part) for part in SHOWN} for name, v in self.known.items()},
             "groups": group(self.known),
             "example": settings.example,
             "sliders": [slider._asdict() for slider in self.plans.sliders],
@@ -159,7 +156,7 @@ class Desk:
             if strangers := [name for name in told if name not in self.known]:
                 raise InputError(f"no variable {strangers[0]}; there are {', '.join(self.known)}")
             try:
-                people, observations = read_people(pd.DataFrame([told], index=[0]), self.known)
+                people, observations = read_people(pd.DataFrame([{"age_years": None, "sex": None} | told]), self.known)
             except TableError as fault:
                 raise _in_words(fault, self.known) from None
             self._kept[key] = found = self.model.consider(people, observations)
@@ -171,7 +168,8 @@ class Desk:
 def _in_words(fault: TableError, known: Mapping[str, Any]) -> InputError:
     """The fault of a table with one row, without file and row."""
     lines = [line.removeprefix("input: row 1").lstrip(",: ").removeprefix("column ") for line in str(fault).split("\n")]
-    return InputError("; ".join(lines), tuple(n for n in known if any(line.startswith((f"{n}:", f"{n} ")) for line in lines)))
+    at_fault = {line.split(" ")[0].rstrip(":") for line in lines}
+    return InputError("; ".join(lines), tuple(name for name in known if name in at_fault))
 
 
 def _number(value: Any) -> float | None:

@@ -65,7 +65,7 @@ def make_scenario(title: str, values: Mapping[str, float | None]) -> Scenario:
             raise PlanError(f"{title}: {name} is {value:g}; allowed: {slider.low:g} to {slider.high:g}")
         inputs[name] = float(value)
     held = {"weight_target_days": 0.0} if "weight_target_factor" in inputs else {}
-    reached = {name: REACHED_D for name in held}
+    reached = dict.fromkeys(held, REACHED_D)
     segments = ({"start_d": 0.0, "inputs": inputs | reached}, {"start_d": REACHED_D, "inputs": inputs | held})
     return Scenario.model_validate({"title": title, "segments": segments})
 
