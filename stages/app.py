@@ -31,7 +31,8 @@ def main() -> None:
         try:
             listening = socket.create_server((arguments.host, arguments.port))
         except OSError as fault:
-            raise RunError(f"{arguments.host}:{arguments.port} cannot be used ({fault.strerror}): try --port") from None
+            reason = (fault.strerror or str(fault)).split(" (")[0]
+            raise RunError(f"{arguments.host}:{arguments.port} cannot be used ({reason}): try --port") from None
         serve(desk, listening, arguments.host)
 
 
