@@ -32,7 +32,7 @@ BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.p
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve validate forget framingham nafld patient protocol trace experiments compare gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient protocol trace experiments compare gallery calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ ui: $(READY)  ## MLflow UI on the runs, at http://127.0.0.1:5000 (choose "Traini
 serve: $(READY)  ## answer requests with the champion of the study, at http://127.0.0.1:5001/invocations
 	MLFLOW_TRACKING_URI=sqlite:///data/mlflow/mlflow.db PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m mlflow models serve \
 	--model-uri "models:/$(NAME)@champion" --env-manager local --host 127.0.0.1 --port 5001
+
+app: $(READY)  ## the packaged model of the study as a page: one person, two plans, at http://127.0.0.1:5002
+	@$(PYTHON) -m stages.app $(CONFIG)
 
 validate: check  ## try the packaged model of the study on the people of another: ON=name or path
 	$(PYTHON) -m stages.validate $(CONFIG) --on $(if $(wildcard $(ON)),$(ON),configs/$(ON).toml)

@@ -115,6 +115,14 @@ class Simulator:
         table = _long(bands, fitted.person_id, list(self.scenarios), self._outputs)
         return Simulated(by_person.row, table, words, flags, len(hard))
 
+    def prepare(self, fitted: Fitted, *, chunk: int) -> None:
+        """Compile every way of solving for this `chunk`, so that no later call has to wait; anybody will do."""
+        allowed, self._max_error = self._max_error, -1.0      # no draw is that accurate
+        try:
+            self(fitted, chunk=chunk, progress=False)
+        finally:
+            self._max_error = allowed
+
     def _one_draw(self, unit: tuple[Any, Any], inputs: Any, *, method: Method, grid: Grid) -> Outcome:
         person, parameters = unit
 

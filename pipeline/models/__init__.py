@@ -39,7 +39,7 @@ from pipeline.models.network import network
 from pipeline.models.processes import spread_out
 from pipeline.models.published import FUNCTIONS
 from pipeline.models.recalibration import recalibrated
-from pipeline.models.uncertainty import Member, RiskSamples, learn_members, refit_again, sample_risks
+from pipeline.models.uncertainty import Member, RiskSamples, learn_members, refit_again, risks_of, sample_risks
 
 MODELS: dict[str, Builder] = {
     "logistic": logistic,
@@ -81,6 +81,7 @@ __all__ = [
     "refit",
     "refit_again",
     "risk_courses",
+    "risks_of",
     "routine_rows",
     "sample_risks",
     "save",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Float, Int
 from joblib import delayed
 
 from pipeline.fitting import Population
-from pipeline.models.cross_validation import INTERVAL, Builder, failed, predict_draws, refit, split
+from pipeline.models.cross_validation import INTERVAL, Builder, failed, put_through, refit, split
 from pipeline.models.matrix import FeatureSet, Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
 
@@ -28,14 +29,34 @@ class Member(NamedTuple):
         self, frame: pd.DataFrame, columns: FeatureSet, draws: TwinDraws | None, some: Int[np.ndarray, " some"]
     ) -> tuple[Float[np.ndarray, "some draws"], Int[np.ndarray, "some draws"]]:
         """The risk of some people for each draw, and which draw it is; NaN where a twin that the model hears failed."""
-        if draws is None or not columns.mechanistic:
-            risk = predict_draws(self.estimator, frame, columns, None, some)
-            return risk, np.zeros(risk.shape, dtype=np.int16)
-        which = draws.under(self.population, self.seed)
-        block = take(draws.features, which)
-        risk = predict_draws(self.estimator, frame, columns, block, some)
-        lost = failed(block[some], columns, self.estimator)
-        return np.where(lost[:, None], np.nan, risk), which[some]
+        return risks_of([self], frame, columns, draws, some)[0]
+
+
+def risks_of(
+    members: Sequence[Member],
+    frame: pd.DataFrame,
+    columns: FeatureSet,
+    draws: TwinDraws | None,
+    some: Int[np.ndarray, " some"],
+) -> list[tuple[Float[np.ndarray, "some draws"], Int[np.ndarray, "some draws"]]]:
+    """`Member.risks` of each member; the rows of a person's draws are made once for all of them."""
+    block = draws.features if draws is not None and columns.mechanistic else None
+
+    def work(rows: pd.DataFrame) -> np.ndarray:
+        each = (member.estimator for member in members)
+        return np.stack([one.predict_proba(rows[one.feature_names_in_])[:, 1] for one in each], axis=1)
+
+    every = put_through(work, columns.columns, frame, columns, block, some)
+    found = []
+    for member, risk in zip(members, np.moveaxis(every, 2, 0), strict=True):
+        if draws is None or block is None:
+            found.append((risk, np.zeros(risk.shape, dtype=np.int16)))
+            continue
+        which = draws.under(member.population, member.seed)
+        lost = failed(take(block, which)[some], columns, member.estimator)
+        taken = np.take_along_axis(risk, which[some].astype(np.int64), axis=1)
+        found.append((np.where(lost[:, None], np.nan, taken), which[some]))
+    return found
 
 
 class RiskSamples(NamedTuple):

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from pipeline.cohorts import baseline, read_people
 from pipeline.features import Feature, Simulated, Simulator, define
 from pipeline.fitting import Fitted, asked_for, personalise
-from pipeline.models import FeatureSet, Member, RiskSamples, TwinDraws, routine_rows
+from pipeline.models import FeatureSet, Member, RiskSamples, TwinDraws, risks_of, routine_rows
 from pipeline.schema import Variable, variables
 from pipeline.sections import Evaluation, Outcome, OwnVariable, Report, Strict, Twins
 from pipeline.twins import Scenario, build_twins
@@ -140,9 +140,10 @@ class ServedModel:
         names = [feature.name for feature in settings.features()]
         block = simulated.draws[:, :, [names.index(name) for name in self.columns.mechanistic]]
         means = pd.DataFrame(block.mean(axis=1), index=rows.index, columns=list(self.columns.mechanistic))
-        frame = pd.concat([rows, means], axis=1)
+        # Texts as plain objects, which the models ask for: turned into them once, not by every member again.
+        frame = pd.concat([rows.astype(dict.fromkeys(self.columns.categories, object)), means], axis=1)
         draws = TwinDraws(block, fitted.unknowns)
-        whole, *again = (member.risks(frame, self.columns, draws, everybody) for member in self.members)
+        whole, *again = risks_of(self.members, frame, self.columns, draws, everybody)
         samples = RiskSamples(
             frame.index.to_numpy(dtype=str),
             np.stack([risk for risk, _ in again], axis=1),
