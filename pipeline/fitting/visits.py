@@ -66,19 +66,19 @@ def collect(observations: pd.DataFrame) -> Visits:
 
 def read(sensor: Sensor, visits: Visits, people: Sequence[str]) -> Readings:
     """The latest visits of each person at which the sensor read something."""
-    found = sensor.read(visits).dropna().rename("value").reset_index()
-    found["place"] = found.groupby("person_id").cumcount(ascending=False)      # 0: the latest
-    found = found[found["place"] < LATEST]
-    row = pd.Index(people).get_indexer(found["person_id"])
-    found, row = found[row >= 0], row[row >= 0]
-    width = int(found["place"].max()) + 1 if len(found) else 1
-    value, years = np.zeros((len(people), width)), np.zeros((len(people), width))
-    there, times = np.zeros((len(people), width), dtype=bool), np.ones((len(people), width))
-    at = (row, found["place"].to_numpy())
-    value[at], years[at], there[at] = found["value"], found["time_d"] / YEAR, True
+    found = sensor.read(visits).dropna()
+    person, day = (found.index.get_level_values(level).to_numpy() for level in (0, 1))
+    last = np.append(person[1:] != person[:-1], True)[: len(person)]       # visits are sorted by person and day
+    place = np.flatnonzero(last)[np.cumsum(last) - last] - np.arange(len(person))        # 0: the latest
+    row = pd.Index(people).get_indexer(person)
+    kept = (place < LATEST) & (row >= 0)
+    at = (row[kept], place[kept])
+    shape = (len(people), int(at[1].max(initial=0)) + 1)
+    value, years, there, times = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool), np.ones(shape)
+    value[at], years[at], there[at] = found.to_numpy()[kept], day[kept] / YEAR, True
     if sensor.days in visits.count:
-        keys = pd.MultiIndex.from_frame(found[["person_id", "time_d"]])
-        times[at] = visits.count[sensor.days].reindex(keys).fillna(1.0).clip(lower=1.0)
+        counted = visits.count[sensor.days].reindex(found.index[kept])
+        times[at] = counted.fillna(1.0).clip(lower=1.0)
     return Readings(value, years, _whitening(sensor, years, there, times))
 
 

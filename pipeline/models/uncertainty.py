@@ -14,6 +14,7 @@ from pipeline.fitting import Population
 from pipeline.models.cross_validation import INTERVAL, Builder, failed, put_through, refit, split
 from pipeline.models.matrix import FeatureSet, Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
+from pipeline.models.sums import Sums
 
 TRIES = 100        # to draw people among whom some have the event and some have not
 
@@ -42,8 +43,12 @@ def risks_of(
     """`Member.risks` of each member; the rows of a person's draws are made once for all of them."""
     block = draws.features if draws is not None and columns.mechanistic else None
 
+    each = [member.estimator for member in members]
+    sums = Sums.of(each)
+
     def work(rows: pd.DataFrame) -> np.ndarray:
-        each = (member.estimator for member in members)
+        if sums is not None:
+            return sums.risks(rows)
         return np.stack([one.predict_proba(rows[one.feature_names_in_])[:, 1] for one in each], axis=1)
 
     every = put_through(work, columns.columns, frame, columns, block, some)
