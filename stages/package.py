@@ -17,6 +17,7 @@ def package(study: Study, folder: Path, stage: Stage) -> None:
     import numpy as np
 
     from pipeline import models, served
+    from pipeline.cohorts import find_usual
     from pipeline.fitting import effective_share
     from pipeline.runs import hash_code, hash_file
     from pipeline.twins import read_scenarios
@@ -33,6 +34,7 @@ def package(study: Study, folder: Path, stage: Stage) -> None:
         progress=True,
     )
     columns = matrix.sets[study.report.feature_set]
+    asked = [name for name in study.predictors if name in columns.columns]
     made_up = models.describe(members[0].estimator, matrix.frame, columns)["example"]
     settings = served.Settings(
         **study.model_dump(include={*TOLD, "twins", "outcome", "evaluation", "report"}),
@@ -40,6 +42,7 @@ def package(study: Study, folder: Path, stage: Stage) -> None:
         numbers=columns.numbers,
         categories=columns.categories,
         mechanistic=columns.mechanistic,
+        usual=find_usual(matrix.frame, asked, study.known_variables(), study.report.min_count),
         example={name: value for name, value in made_up.items() if name not in columns.mechanistic},
         origin=served.Origin(
             study=folder.name,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.app.plans import NAMES, PlanError, Plans
 from pipeline.app.words import group, read_words
-from pipeline.cohorts import read_people
+from pipeline.cohorts import find_unlike, read_people
 from pipeline.reports import languages
 from pipeline.schema import TableError
 from pipeline.served import Considered, ServedModel
@@ -90,6 +90,7 @@ class Desk:
             {"name": fit.parameter, "value": _number(fit.mode), "unit": fit.unit, "basis": fit.basis}
             for fit in fits.drop_duplicates("parameter").itertuples()
         ]
+        unlike = find_unlike(found.rows.iloc[0], self.settings.usual)
         return {
             **{name: _number(row[name]) for name in ("risk", "low", "high", "person_sd", "model_sd")},
             "status": row["status"],
@@ -97,8 +98,10 @@ class Desk:
             "unlikely": bool(fits["unlikely"].any()),
             "failed": failed,
             "warnings": sorted(name for name, share in found.simulated.flags.items() if share[0] > OFTEN),
-            "missing": [name for name in found.rows.columns if found.rows[name].isna().all()],
-            "asked": len(found.rows.columns),
+            "edges": [{name: _plain(value) for name, value in edge._asdict().items()} for edge in unlike.edges],
+            "missing": unlike.missing,
+            "much_missing": unlike.much_missing,
+            "asked": unlike.asked,
             "own_carbohydrate": _number(np.mean(found.fitted.people.get("carbohydrate_fraction", np.nan))),
         }
 
@@ -170,6 +173,10 @@ def _in_words(fault: TableError, known: Mapping[str, Any]) -> InputError:
     lines = [line.removeprefix("input: row 1").lstrip(",: ").removeprefix("column ") for line in str(fault).split("\n")]
     at_fault = {line.split(" ")[0].rstrip(":") for line in lines}
     return InputError("; ".join(lines), tuple(name for name in known if name in at_fault))
+
+
+def _plain(value: Any) -> float | str | None:
+    return value if isinstance(value, str) else _number(value)
 
 
 def _number(value: Any) -> float | None:

@@ -6,6 +6,7 @@ from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, by_horizon, censoring_
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
 from pipeline.cohorts.rows import read_people
+from pipeline.cohorts.usual import Edge, Unlike, Usual, find_unlike, find_usual
 
 __all__ = [
     "CAUSES",
@@ -13,11 +14,16 @@ __all__ = [
     "DAYS_A_YEAR",
     "PACKAGES",
     "Cohort",
+    "Edge",
+    "Unlike",
+    "Usual",
     "baseline",
     "build",
     "by_horizon",
     "censoring_weights",
     "fetch",
+    "find_unlike",
+    "find_usual",
     "next_visit",
     "read_people",
     "to_html",

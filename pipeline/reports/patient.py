@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pipeline.cohorts import baseline
+from pipeline.cohorts import Unlike, baseline, find_unlike, find_usual
 from pipeline.config import Study
 from pipeline.reports import groups
 from pipeline.reports.results import Results, read_results
-from pipeline.reports.unlike import Unlike, find_unlike
 from pipeline.runs import RunError
 
 SHOWN = 3      # interventions whose curves fit on a page
@@ -99,7 +98,7 @@ def read_patient(
         scenarios={name: results.scenario_title(name) for name in scenarios},
         best={name: best[name] for name in ("choice", "arr", "low", "high")},
         fits=results.fits[results.fits["person_id"] == person_id].drop(columns="person_id"),
-        unlike=find_unlike(people.loc[person_id], people, study.predictors, known),
+        unlike=find_unlike(people.loc[person_id], find_usual(people, study.predictors, known)),
         origin={
             "study": folder.name,
             "finished": manifest["finished"][:10],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pipeline.cohorts import baseline, read_people
+from pipeline.cohorts import Usual, baseline, read_people
 from pipeline.features import Feature, Simulated, Simulator, define
 from pipeline.fitting import Fitted, asked_for, personalise
 from pipeline.models import FeatureSet, Member, RiskSamples, TwinDraws, risks_of, routine_rows
@@ -55,6 +55,7 @@ class Settings(Strict):
     categories: dict[str, tuple[str, ...]]
     mechanistic: tuple[str, ...]
     example: dict[str, float | str]              # a made-up person
+    usual: dict[str, Usual]                      # what most people that the model learned from have, by predictor
     origin: Origin
 
     @model_validator(mode="after")

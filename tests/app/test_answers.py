@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.app import SLIDERS
+from pipeline.app import SLIDERS, Desk
+from pipeline.cohorts import Usual
+from pipeline.served import ServedModel
 from pipeline.twins import INPUTS
 
 MAN = {"age_years": 62, "sex": "male", "sbp_mmhg": 158, "dbp_mmhg": 92, "weight_kg": 96, "height_cm": 178}
@@ -35,6 +37,20 @@ def test_readings_that_contradict_each_other_are_said_to(site):
     odd = site.ask("/api/person", {"values": {**MAN, "sbp_mmhg": 80, "dbp_mmhg": 199}})[1]
     assert odd["unlikely"]
     assert not site.ask("/api/person", {"values": MAN})[1]["unlikely"]
+
+
+def test_a_person_unlike_those_that_the_model_saw_is_told_so(site):
+    usual = {"sbp_mmhg": Usual(low=95.0, high=150.0), "sex": Usual(levels=("female",)), "age_years": Usual(),
+             "cholesterol_mmol_l": Usual(low=3.0, high=8.0)}  # fmt: skip
+    model = site.desk.model
+    desk = Desk(ServedModel(model.settings.model_copy(update={"usual": usual}), model.members))
+    told = desk.person(MAN)
+    assert told["edges"] == [
+        {"variable": "sbp_mmhg", "value": 158.0, "low": 95.0, "high": 150.0},
+        {"variable": "sex", "value": "male", "low": None, "high": None},
+    ]
+    assert (told["missing"], told["asked"], told["much_missing"]) == (["cholesterol_mmol_l"], 4, False)
+    assert desk.person({"age_years": 62, "sex": "female"})["much_missing"]
 
 
 def test_a_drug_lowers_the_pressure_and_rest_changes_nothing(site):

@@ -77,6 +77,13 @@ def test_from_the_first_number_to_the_printed_sheet(visit):
     assert "probably lies between" in tab.inner_text("#interval")
     assert tab.inner_text("#doubt").startswith("Most of the doubt is about the ")
     assert "Asked for by the model and not known" in tab.inner_text("#risk")
+    assert tab.locator("#risk .caution").count() == 0
+    for field in ("sbp_mmhg", "dbp_mmhg", "weight_kg"):
+        tab.fill(f"#field-{field}", "")
+    tab.press("#field-weight_kg", "Tab")
+    tab.wait_for_selector("#risk .caution >> text=and were guessed")
+    tell(tab)
+    tab.wait_for_function("() => !document.querySelector('#risk .caution')")
     assert tab.inner_text("#reduced dd >> nth=0").startswith("No difference")
     move(tab, "plan_a-pressure_drugs", 1)
     tab.wait_for_selector("#reduced >> text= fewer of 100")

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.models.people import make
 
 from pipeline.models import MODELS
 from pipeline.models.sums import Sums
+from tests.models.people import make
 
 LEVELS = {"sex": ("female", "male"), "smoking": ("never", "former", "current")}
 NUMBERS = ("age", "twin", "lab", "never_measured")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pipeline.cohorts import Edge, Unlike
 from pipeline.reports import read_patient
 from pipeline.reports.patient import Explained
-from pipeline.reports.unlike import Edge, Unlike
 from tests.reports.conftest import make_study, write_study
 
 PERSON = "secret-1-000007"

@@ -3,7 +3,7 @@
 import { curves, people, sample } from "/draw.js";
 
 const SCENARIOS = ["no_change", "plan_a", "plan_b"], PLANS = ["plan_a", "plan_b"];
-const SLIDER_WAIT_MS = 30;
+const SLIDER_WAIT_MS = 30, EDGES = 2;      // so many unusual values are named one by one
 const $ = (id) => document.getElementById(id);
 
 let model, words;                  // what the server told at the start; the language chosen
@@ -157,6 +157,9 @@ function showPerson() {
     const [before, after] = say(key, { risk, label: "\u0001", horizon: words.texts[model.horizon] ?? model.horizon }).split("\u0001");
     return make("p", { className: "big" }, before, label, after);
   };
+  for (const edge of found.edges.slice(0, EDGES)) parts.push(make("p", { className: "notice caution" }, edgeInWords(edge)));
+  if (found.edges.length > EDGES) parts.push(make("p", { className: "notice caution" }, say("edge_more", { number: found.edges.length - EDGES })));
+  if (found.much_missing) parts.push(make("p", { className: "notice caution" }, say("much_missing", { number: found.missing.length, all: found.asked })));
   if (found.unlikely) parts.push(make("p", { className: "notice caution" }, say("unlikely")));
   const failed = Object.keys(found.failed);
   if (failed.length) parts.push(make("p", { className: "notice caution" }, say("failed", { twins: listing(failed.map(called)) })));
@@ -175,6 +178,13 @@ function showPerson() {
   }
   parts.push(make("h3", {}, say("basis")), basis());
   place.replaceChildren(...parts);
+}
+
+/** A value that few people of the study have. */
+function edgeInWords({ variable, value, low, high }) {
+  const name = capital(called(variable)), unit = model.variables[variable].unit;
+  if (typeof value === "string") return say("edge_level", { name });
+  return say("edge_value", { name, value: quantity(variable, value, unit), low: quantity(variable, low, unit), high: quantity(variable, high, unit) });
 }
 
 function basis() {
