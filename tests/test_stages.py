@@ -1,18 +1,23 @@
 """The stages as a user meets them: one after the other, killed in the middle, and in each other's way."""
 
+import csv
 import json
+import math
 import os
 import resource
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -24,19 +29,36 @@ HEAVY = {"jax", "sklearn", "mlflow", "matplotlib", "scipy", "diffrax", "pandera"
 COMMANDS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))
 LIMIT_S = 240
 
+# Somebody whose values occur nowhere else, the largest of their column, with a name and a heading that are HTML.
+PLANTED = "Kanarina <b>Fågelström</b> 19500401-1234"
+HEADING = "<i>steps</i> a day"
+ROW = {
+    "patient": PLANTED, "age": "79.31753", "sex": "M", "height_cm": "198.62471", "weight": "151.48297",
+    "weight_unit": "kg", "waist_cm": "149.73519", "systolic": "188.26417", "diastolic": "104.59283",
+    "cholesterol": "8.4172953", "cholesterol_unit": "mmol/L", "hba1c_percent": "8.6391427", "pdff_percent": "33.928417",
+    "smoking": "S", "daily_steps": "23917.48261",
+}  # fmt: skip
+
 
 def write_study(folder: Path, name: str = "tiny") -> Path:
     """The example study on its CSV file, made small: few draws, one repeat, a hundred resamples."""
     text = (ROOT / "configs" / "example_csv.toml").read_text(encoding="utf-8")
     for old, new in (
         ("../data/example/clinic.csv", "clinic.csv"),
+        ('column = "daily_steps"', f'column = "{HEADING}"'),
         ("[models]\n", "[twins]\ndraws = 4\n\n[models]\ntrain_draws = 2\n"),
         ("[evaluation]\n", "[evaluation]\nbootstrap = 100\n"),
     ):
         assert text.count(old) == 1, f"the example study has changed: {old!r}"
         text = text.replace(old, new)
     assert "repeats = 1" in text
-    shutil.copy(ROOT / "data" / "example" / "clinic.csv", folder)
+    with (ROOT / "data" / "example" / "clinic.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[-1]) == list(ROW)
+    with (folder / "clinic.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([HEADING if name == "daily_steps" else name for name in ROW])
+        table.writerows([*(row.values() for row in rows[:-1]), ROW.values()])
     path = folder / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -178,6 +200,51 @@ def test_all_stages_give_a_report_and_a_tracked_run(finished):
     assert parents == ["FINISHED"]
     assert children == ["FINISHED"] * 6, "two models on three feature sets"
     assert sorted(p.name for p in finished.folder.iterdir()) == sorted([".lock", *STAGES])
+
+
+def own_values(folder: Path) -> set[float]:
+    """Whatever the stages worked out of the planted person alone: readings, fits, features of every draw."""
+    mine: set[float] = set()
+    others: set[float] = set()
+    for name in ("cohort/people", "cohort/observations", "fit/fits", "features/features", "features/features_draws"):
+        table = pd.read_parquet(folder / f"{name}.parquet")
+        of_person = table["person_id"] == PLANTED
+        assert of_person.any(), name
+        numbers = table.select_dtypes("float")
+        mine |= set(numbers[of_person].to_numpy().ravel().tolist())
+        others |= set(numbers[~of_person].to_numpy().ravel().tolist())
+    return {value for value in mine - others if math.isfinite(value) and round(value, 3) != value}
+
+
+@pytest.mark.slow
+def test_nothing_of_a_person_is_in_the_store_or_the_packaged_model(finished):
+    values = own_values(finished.folder)
+    assert len(values) > 100
+    told = [*ROW.values(), *map(repr, values)]
+    canaries = [PLANTED.split(" ")[0], "19500401", "Fågelström", *(text for text in told if len(text) > 7)]
+    searched = [canary.encode() for canary in canaries] + [struct.pack("<d", value) for value in values]
+    content = []
+    for path in [*(finished.data / "mlflow").rglob("*"), *(finished.folder / "package").rglob("*")]:
+        if path.is_file():
+            content.append(path.read_bytes())
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(path) as archive:
+                    content += [archive.read(name) for name in archive.namelist()]
+    assert len(content) > 60
+    everything = b"".join(content)
+    assert [canary for canary in searched if canary in everything] == []
+    cohort = (finished.folder / "cohort" / "people.parquet").read_bytes()
+    assert PLANTED.encode() in cohort, "it would have been found"
+
+
+@pytest.mark.slow
+def test_names_and_headings_stay_text_in_every_page(finished):
+    pages = [*finished.folder.rglob("*.html"), *(finished.data / "mlflow").rglob("*.html")]
+    assert {"report.html", "quality.html", "model_card.html", "protocol.html"} <= {page.name for page in pages}
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "<i>steps" not in text, page
+        assert "<b>Fågelström" not in text, page
 
 
 @pytest.mark.slow

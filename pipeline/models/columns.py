@@ -38,6 +38,18 @@ def standardised(numbers: Sequence[str], categories: Mapping[str, Sequence[str]]
     return [("columns", ColumnTransformer(steps, verbose_feature_names_out=False)), ("scale", StandardScaler())]
 
 
+def round_medians(model: Any) -> Any:
+    """The fitted model, in which what fills in for a missing number has three digits.
+
+    A median is the value of one of the people, and a model that is saved and shared must hold none.
+    """
+    columns = getattr(model, "named_steps", {}).get("columns")
+    for _, step, _ in columns.transformers_ if columns else ():
+        if isinstance(step, SimpleImputer):
+            step.statistics_ = np.array([float(f"{median:.3g}") for median in step.statistics_])
+    return model
+
+
 def sources(columns: ColumnTransformer) -> list[str]:
     """Which column each column that a fitted first step of `standardised` gives was made of."""
     found: list[str] = []

@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
 from pipeline.fitting import Population
+from pipeline.models.columns import round_medians
 from pipeline.models.matrix import FeatureSet, FollowUp, Matrix, TwinDraws, take
 from pipeline.models.processes import spread_out
 from pipeline.runs import RunError
@@ -167,7 +168,7 @@ def fit(
         given["risk__later"] = later
     if getattr(last, "learns_in_groups", False):
         given["risk__groups"] = np.arange(len(event)) // rows_per_person if groups is None else groups
-    return model.fit(frame[known], event, **given)
+    return round_medians(model.fit(frame[known], event, **given))
 
 
 def learns_from_time(builder: Builder) -> bool:

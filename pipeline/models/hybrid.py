@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
 from pipeline.models.classifier import MeanOfMembers
-from pipeline.models.columns import standardised
+from pipeline.models.columns import round_medians, standardised
 from pipeline.models.published import reader
 
 TWINS = ("body_composition", "liver_fat", "blood_pressure")
@@ -36,7 +36,7 @@ class PersonRows(BaseEstimator, TransformerMixin):
     def fit(self, X: pd.DataFrame, y: Any = None) -> PersonRows:
         """Learn how to fill what is missing, and centres and spreads."""
         self.feature_names_in_ = np.array(X.columns, dtype=object)
-        self.columns_ = Pipeline(standardised(self.numbers, dict(self.levels))).fit(X)
+        self.columns_ = round_medians(Pipeline(standardised(self.numbers, dict(self.levels))).fit(X))
         return self
 
     def transform(self, X: pd.DataFrame) -> Float[np.ndarray, "rows columns"]:

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from pipeline.models.classifier import RiskClassifier
+from pipeline.models.columns import round_medians
 from pipeline.models.cross_validation import Builder, split
 from pipeline.models.knowledge import PriorLogistic
 from pipeline.models.matrix import FollowUp
@@ -84,7 +85,7 @@ class Recalibrated(RiskClassifier):
         given: dict[str, Any] = {"risk__sample_weight": weight[some]}
         if follow is not None:
             given["risk__follow"] = follow.of(some)
-        return clone(self.model).fit(X.iloc[some], y[some], **given)
+        return round_medians(clone(self.model).fit(X.iloc[some], y[some], **given))
 
 
 def _log_odds(model: Any, X: pd.DataFrame) -> np.ndarray:
