@@ -65,8 +65,8 @@ def help_sentence(results: Results) -> str:
     row = known.sort_values("people", ascending=False).iloc[0]
     everybody = int(table["people"].sum())
     return (
-        f"“{results.scenario_title(row['choice'])}” is clearly the best for {of_100(row['people'] / everybody)} "
-        f"people; of 1 000 of them who keep it up, {_fewer(row)}."
+        f"For {of_100(row['people'] / everybody)} people “{results.scenario_title(row['choice'])}” is clearly the best "
+        f"of what was tried; of 1 000 such people who keep it up, {_fewer(row)}."
     )
 
 
@@ -139,7 +139,7 @@ def _per_1000(row: Any) -> tuple[str, str]:
 
 
 def _fewer(row: Any) -> str:
-    return "{} fewer would have the outcome ({})".format(*_per_1000(row))
+    return "{} fewer would have the outcome (95 % interval {})".format(*_per_1000(row))
 
 
 def _needed(row: Any) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def _administration(study: Study, identity: str) -> Section:
 
 def _aim(study: Study) -> Section:
     diagnostic = study.outcome.horizon_years is None
-    started = [wording.model(name) for name in study.models.names if "as a start" in wording.model(name)]
+    started = [wording.model(name) for name in study.models.names if wording.model(name).startswith("Adjusted ")]
     return Section(
         "aim",
         "Background and aim",

@@ -29,6 +29,8 @@ MEASURES = (
      "People rightly acted upon, less those acted upon in vain weighted by how little that harms; acting on "
      "nobody gives 0.", 1, 100),
 )  # fmt: skip
+PORTRAIT = 4      # rows of the table of bands that tell the groups apart in a sentence
+TWIN = "A twin is a computer model of one person’s body."
 WIDE = 0.3    # an interval wider than 30 of 100 spans from low to high risk
 COMPARED = {"both": "routine data and twins", "mechanistic": "twins alone"}
 
@@ -47,7 +49,9 @@ def agreement(results: Results) -> str:
 def chosen(results: Results) -> str:
     """The model of the report in words."""
     report = results.study.report
-    return f"{wording.model(report.model).lower()} on {wording.FEATURE_SETS[report.feature_set]}"
+    name = wording.model(report.model)
+    name = name[0].lower() + name[1:]
+    return f"{name} on {wording.FEATURE_SETS[report.feature_set]}"
 
 
 def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
@@ -60,7 +64,7 @@ def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
     ]
     said.append(("How well this is known", " ".join(known)))
     value, low, high = results.difference(results.study.report.model, "both", "auroc")
-    said.append(("What the twins add", wording.mechanism(value, low, high).sentence))
+    said.append(("What the twins add to it", f"{TWIN} {wording.mechanism(value, low, high).sentence}"))
     said.append(("What would help", f"{_help(results, bands)} {helped.help_sentence(results)}".strip()))
     return said
 
@@ -82,8 +86,20 @@ def _who(results: Results, bands: list[groups.Band], label: str) -> str:
     return (
         f"{text}: {of_100(top.observed)} in the group of {top.people} people whose predicted risk is "
         f"{top.rule}, "
-        f"against {of_100(bottom.observed)} where it is {bottom.rule}."
-    )
+        f"against {of_100(bottom.observed)} where it is {bottom.rule}. {_portrait(results, top, bottom)}"
+    ).strip()
+
+
+def _portrait(results: Results, top: groups.Band, bottom: groups.Band) -> str:
+    """What the people of two bands have in the middle, beside each other."""
+    rows = groups.describe_bands(results, [top, bottom])[:PORTRAIT]
+    told = [
+        f"{row['label'].lower()} {high} against {low} {row['unit']}".strip()
+        for row in rows
+        for (high, _), (low, _) in [row["cells"]]
+        if high[0].isdigit() and low[0].isdigit()
+    ]
+    return f"Typical of the former against the latter: {wording.listing(told)}." if told else ""
 
 
 def overall(results: Results, bands: list[groups.Band]) -> str:
@@ -95,7 +111,8 @@ def overall(results: Results, bands: list[groups.Band]) -> str:
         return f"about {of_100(results.observed)} people"
     if (results.risks["weight"] > 0).all():
         return f"{of_100(results.observed)} people ({number(events)} of {number(n)})"
-    return f"{of_100(results.observed)} people ({number(events)} seen in {number(n)}; losses to follow-up allowed for)"
+    lost = "; people lost from sight allowed for"
+    return f"{of_100(results.observed)} people ({number(events)} seen in {number(n)}{lost})"
 
 
 def _help(results: Results, bands: list[groups.Band]) -> str:
@@ -115,9 +132,9 @@ def _help(results: Results, bands: list[groups.Band]) -> str:
             f"“{results.scenario_title(scenario)}”"
         )
     return (
-        f"If kept up for {wording.years(groups.RESPONSE_YEAR)}, the twins’ largest falls in the "
-        f"{usable[-1].name.lower()} group are {wording.listing(parts)}; brackets hold "
-        "95 of 100 people, and it is what a model says, not proof."
+        f"If kept up for {wording.years(groups.RESPONSE_YEAR)}, the largest reductions that the twins expect in the "
+        f"{usable[-1].name.lower()} group are {wording.listing(parts)}; in brackets, what it expects of 95 of 100 of "
+        "these people. This is what a model says, not proof."
     )
 
 

@@ -24,8 +24,8 @@ MODELS = {
     "hazard": "Hazard by period",
     "network": "Neural network",
     "hybrid": "Twins inside a network",
-    "score2": "SCORE2 as a start",
-    "stroke_ensemble": "Stroke ensemble as a start",
+    "score2": "Adjusted SCORE2",
+    "stroke_ensemble": "Adjusted stroke ensemble",
 }
 FEATURE_SETS = {
     "routine": "routine data only",
@@ -175,7 +175,7 @@ def ranking(auroc: float, low: float, high: float) -> str:
     if not is_known(auroc):
         return "How well people with and without it can be told apart could not be measured."
     return (
-        "Given one person who has it and one who has not, the higher risk goes to the right one in "
+        "Given one person who has it and one who has not, the model gives the higher risk to the one who has it in "
         f"{of_100(auroc)} such pairs (95 % interval {interval(100 * low, 100 * high)}; guessing gives 50)."
     )
 
@@ -200,7 +200,7 @@ def agreement(slope: tuple[float, float, float], level: tuple[float, float, floa
         return f"Predicted risks are {listing(faults)} {shown}."
     if slope[2] - slope[1] > 0.5:
         return f"Too few people to say closely how well predicted risks match what was observed {shown}."
-    return f"Predicted risks match what was observed about as well as can be told {shown}."
+    return f"Predicted risks match what was observed, as closely as so many people can show {shown}."
 
 
 def mechanism(difference: float, low: float, high: float, added: str = "adding the twins") -> Verdict:
@@ -218,7 +218,7 @@ def mechanism(difference: float, low: float, high: float, added: str = "adding t
     size += " of 100 pairs in the right order"
     shown = f"{size} (95 % interval {interval(100 * low, 100 * high, 1, sign=True)})"
     if high < 0:
-        return Verdict("no", f"No: {added} made it worse, with {shown}.")
+        return Verdict("no", f"Nothing: {added} made it worse, with {shown}.")
     if low > 0:
         small = (
             ", a gain too small to matter in care"
@@ -229,7 +229,8 @@ def mechanism(difference: float, low: float, high: float, added: str = "adding t
         )
         return Verdict("yes", f"Yes: {added} puts {shown}{small}.")
     if high < MATTERS:
-        return Verdict("no", f"No: {added} puts {shown}; a gain worth having (1 of 100 pairs) is ruled out.")
+        ruled_out = "a gain worth having (1 of 100 pairs) is ruled out"
+        return Verdict("no", f"Nothing useful: {added} puts {shown}; {ruled_out}.")
     return Verdict(
         "cannot tell", f"Cannot tell: {added} puts {shown}; the interval holds both nothing and a gain."
     )

@@ -285,7 +285,7 @@ def test_experiments_are_told_once_made(results):
     assert "Twin, corrected by what was learned 12.30 12.00 to 13.60 −0.10 −0.20 to +0.05 90 of 100 12.50" in text
     assert "Logistic regression, usual value 73.6 +0.1 −0.2 to +0.4 0.85" in text
     assert "people of another study by the 7 columns that both have" in text
-    assert "SCORE2 as a start 77.0 75.0 to 79.0 −2.0 −3.0 to −1.0 0.90" in text
+    assert "Adjusted SCORE2 77.0 75.0 to 79.0 −2.0 −3.0 to −1.0 0.90" in text
     assert Outline(told.html).stack == []
 
 
@@ -295,11 +295,13 @@ def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
     assert "Nothing can be said of “One pressure drug”" in text
     assert "For 14 people the twin changes more under “500 kcal less a day”" in text
     assert "31 12 to 52 32 19 to 83" in text
-    assert "is clearly the best for 50 of 100 people; of 1 000 of them who keep it up, 31 fewer" in text
+    best = "For 50 of 100 people “500 kcal less a day” is clearly the best of what was tried"
+    assert f"{best}; of 1 000 such people who keep it up, 31 fewer" in text
 
 
 def test_example_people_are_told_what_would_help_them(page, results):
-    said = "Of 1 000 like this 31 fewer would have the outcome (12 to 52); most of what is not known of that is"
+    fewer = "Of 1 000 like this 31 fewer would have the outcome (95 % interval 12 to 52)"
+    said = f"{fewer}; most of what is not known of that is"
     assert f"{said} about the model and the trials." in words(page)
     surer = results.best.assign(person_sd=0.03)
     assert f"{said} about the person." in words(render(replace(results, best=surer)).html)
