@@ -29,7 +29,7 @@ TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 # What later stages use of the cohort package: everybody's values at the visit.
 BASELINE_CODE := pipeline/variables.csv $(addprefix pipeline/cohorts/,__init__.py baseline.py outcome.py units.py)
 # What people given as rows go through.
-ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py)
+ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py usual.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
 .PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery calibrate bench clean stages FORCE
