@@ -73,6 +73,28 @@ def _tables() -> dict[str, pa.DataFrameSchema]:
     probability = pa.Check.in_range(0, 1)
     number = pa.Column(float, nullable=True)
     return {
+        "delivered_people": pa.DataFrameSchema(
+            {
+                "person_id": pa.Column(str, nullable=False, unique=True),
+                "sex": pa.Column(str, pa.Check.isin(["female", "male"]), nullable=True),
+                "birth_date": pa.Column("datetime64[s]", nullable=True),
+                "age_years": pa.Column(float, pa.Check.in_range(0, 120), nullable=True),
+            },
+            strict=True,
+        ),
+        "delivered_readings": pa.DataFrameSchema(
+            {
+                "person_id": person,
+                "at": pa.Column("datetime64[s]", nullable=True),   # UTC; missing where the source has no dates
+                "phase": pa.Column(str, nullable=False),           # "" where there are dates
+                "variable": person,
+                "value": number,
+                "text": pa.Column(str, nullable=True),
+                "flag": pa.Column(str, nullable=False),
+                "source": pa.Column(str, nullable=False),
+            },
+            strict=True,
+        ),
         "people": pa.DataFrameSchema(
             {
                 "person_id": pa.Column(str, nullable=False, unique=True),

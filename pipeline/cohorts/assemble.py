@@ -23,10 +23,10 @@ from pipeline.cohorts.outcome import (
 )
 from pipeline.cohorts.quality import describe
 from pipeline.cohorts.source import Source
-from pipeline.cohorts.units import convert
 from pipeline.config import Study
 from pipeline.schema import TableError, Variable
 from pipeline.sections import Rule
+from pipeline.units import convert
 
 COHORTS: dict[str, Callable[[Any, Mapping[str, Variable]], Source]] = {
     "nhanes": nhanes.load,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohorts.outcome import DAYS_A_YEAR
-from pipeline.cohorts.units import is_implausible
 from pipeline.schema import Variable
+from pipeline.units import is_implausible
 
 BMI = "bmi_kg_m2"
 

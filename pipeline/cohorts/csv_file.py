@@ -14,10 +14,10 @@ import pandas as pd
 from pipeline.cohorts.csv_text import read_text
 from pipeline.cohorts.faults import Faults, Place
 from pipeline.cohorts.source import Defect, Part, Source, checked_range, long_table
-from pipeline.cohorts.units import convert, is_implausible, likely_units
 from pipeline.runs import hash_file
 from pipeline.schema import TableError, Variable
 from pipeline.sections import Column, CsvCohort
+from pipeline.units import convert, is_implausible, likely_units
 
 TIME = Variable("time_d", "number", "d", None, None, (), "Days from time zero; 0 is the index visit")
 REQUIRED = ("age_years", "sex")

@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipeline.cohorts.packaged import PACKAGES, locate
 from pipeline.cohorts.source import Defect, Part, Source, as_levels, checked_range, long_table
-from pipeline.cohorts.units import convert
 from pipeline.runs import hash_file
 from pipeline.schema import TableError, Variable
 from pipeline.sections import NafldCohort
+from pipeline.units import convert
 
 PEOPLE, TESTS, EVENTS = "nafld1.csv", "nafld2.csv", "nafld3.csv"
 COLUMNS = {

