@@ -88,8 +88,8 @@ def _missing_at_use(table: pd.DataFrame) -> Told:
         "missing-at-use",
         "Without some measurements where it is used",
         "Learned with everything, then used without the measurements that the study names: pairs of 100 in the right "
-        "order. A model that falls little can be used where they are not taken; one that falls no lower than a model which "
-        "never had them has lost no more than the measurements are worth.",
+        "order. A model that falls little can be used where they are not taken; one that falls no lower than a model "
+        "which never had them has lost no more than the measurements are worth.",
         ("Everything measured", "Without them", "Change", "Never had them"),
         rows,
     )
