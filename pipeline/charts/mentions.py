@@ -1,0 +1,97 @@
+"""Conditions, symptoms and drugs that are named in prose, from the lexicon in `terms.csv`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from pipeline.charts.patterns import Match, Matcher, longest
+from pipeline.charts.spelling import Spelling
+from pipeline.charts.tables import inflect, rows, words
+from pipeline.charts.tokens import Token
+
+
+class Term(NamedTuple):
+    """A row of `terms.csv`."""
+
+    kind: str
+    concept: str
+    sections: frozenset[str]     # fields in which it counts, all where empty
+    reading: str                 # negated, none, or "" for what the sentence says
+
+
+class Mention(NamedTuple):
+    """A concept named by the tokens first to last."""
+
+    kind: str
+    concept: str
+    reading: str
+    first: int
+    last: int
+
+
+def find_mentions(tokens: Sequence[Token], first: int, last: int, section: str) -> list[Mention]:
+    """Every mention among the tokens of a sentence, in order; of one concept none inside another."""
+    by_concept: dict[str, list[Match[Term]]] = {}
+    for match in _terms().find(tokens, first, last):
+        if not match.row.sections or section in match.row.sections:
+            by_concept.setdefault(match.row.concept, []).append(match)
+    found = []
+    for matches in by_concept.values():
+        kept: dict[tuple[int, int], Term] = {}
+        for match in longest(matches):
+            place = (match.first, match.last)
+            # Of two rows for the same words the one that says more counts: "afebril" is negated, "AF 20" is none.
+            if place not in kept or match.row.reading > kept[place].reading:
+                kept[place] = match.row
+        found += [
+            Mention(row.kind, row.concept, row.reading, *_whole(tokens, *place, first, last))
+            for place, row in kept.items()
+            if row.reading != "none"
+        ]
+    return sorted(found, key=lambda mention: (mention.first, mention.last))
+
+
+def _whole(tokens: Sequence[Token], first: int, last: int, start: int, end: int) -> tuple[int, int]:
+    """The words with what is joined to them by a hyphen: covid-sjukdom, KOL-exacerbation."""
+    while last + 1 < end and tokens[last].text == "-" and _touch(tokens, last - 1) and _touch(tokens, last):
+        if not tokens[last + 1].text.isalpha():
+            break
+        last += 2
+    return first, last
+
+
+def _touch(tokens: Sequence[Token], place: int) -> bool:
+    return tokens[place].end == tokens[place + 1].start
+
+
+@cache
+def _terms() -> Matcher[Term]:
+    table: list[tuple[str, Term]] = []
+    for row in rows("terms"):
+        term = Term(row["kind"], row["concept"], frozenset(row["sections"].split()), row["reading"])
+        table += [(pattern, term) for pattern in row["patterns"].split(" ; ")]
+    return Matcher(table, _spelling([pattern for pattern, _ in table]))
+
+
+def _spelling(patterns: Sequence[str]) -> Spelling:
+    """Slips are looked for in the words of the lexicon; words of other tables are known and never taken for a slip."""
+    lemmas, known = {}, set(words("not a slip"))
+    for pattern in patterns:
+        for choice in re.split(r"[ |]", pattern):
+            if choice.isupper() or not choice[-1:].isalpha() or not choice[:1].isalpha():
+                continue
+            for form in inflect(choice):
+                lemmas[form.lower()] = choice.partition("/")[0]
+    for table in ("cues", "quantities"):
+        for row in rows(table):
+            known |= set(_plain_forms(row["patterns"]))
+    return Spelling(lemmas, known)
+
+
+def _plain_forms(patterns: str) -> Iterator[str]:
+    for choice in re.split(r"[ |;\[\]]+", patterns):
+        if choice and re.fullmatch(r"[^\W\d_]+(/\w+)?", choice):
+            yield from (form.lower() for form in inflect(choice))
