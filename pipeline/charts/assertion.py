@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from pipeline.charts.patterns import Match, Matcher, longest
-from pipeline.charts.tables import rows
+from pipeline.charts.tables import rows, words
 from pipeline.charts.tokens import Token
 
 NEXT = 2                     # words between a mention and a cue that reaches its neighbours only
@@ -28,6 +28,7 @@ class Cue(NamedTuple):
     side: str
     reach: str
     kinds: frozenset[str]
+    needs: str            # a list of which the sentence must have a word
 
 
 class Reading(NamedTuple):
@@ -43,8 +44,13 @@ class Sentence:
 
     def __init__(self, tokens: Sequence[Token], first: int, last: int) -> None:
         self.tokens, self.first, self.last = tokens, first, last
-        self.cues = [cue for cue in longest(_matcher().find(tokens, first, last)) if cue.row.effect != "none"]
+        self.words = {token.low for token in tokens[first:last]}
+        found = [cue for cue in _matcher().find(tokens, first, last) if self._is_met(cue.row.needs)]
+        self.cues = [cue for cue in longest(found) if cue.row.effect != "none"]
         self.asks = last > first and tokens[last - 1].text == "?"
+
+    def _is_met(self, needs: str) -> bool:
+        return not needs or bool(self.words & words(needs))
 
     def read(self, first: int, last: int, kind: str, section: str) -> Reading:
         """How the mention of tokens first to last is meant."""
@@ -172,7 +178,7 @@ class Sentence:
 @cache
 def _matcher() -> Matcher[Cue]:
     return Matcher(
-        (pattern, Cue(row["effect"], row["side"], row["reach"], frozenset(row["kinds"].split())))
+        (pattern, Cue(row["effect"], row["side"], row["reach"], frozenset(row["kinds"].split()), row["needs"]))
         for row in rows("cues")
         for pattern in row["patterns"].split(" ; ")
     )

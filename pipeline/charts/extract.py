@@ -94,8 +94,10 @@ def _prose(chart: Chart, field: Field) -> Iterator[Feature]:
 
 
 def _quantities(chart: Chart, field: Field, tokens: Sequence[Token], first: int, last: int) -> Iterator[Feature]:
-    phase = keys()[field.key].phase
+    phase, sentence = keys()[field.key].phase, Sentence(tokens, first, last)
     for value in Reader(tokens, first, last, field.key).values():
+        if sentence.read(value.first, value.last, "quantity", field.key).assertion == "hypothetical":
+            continue      # "åter vid temp över 38"
         start, end = tokens[value.first].start, tokens[value.last - 1].end
         yield _feature(
             chart, "quantity", value.concept, field.key, start, end,

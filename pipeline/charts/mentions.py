@@ -18,7 +18,7 @@ class Term(NamedTuple):
 
     kind: str
     concept: str
-    sections: frozenset[str]     # fields in which it counts, all where empty
+    sections: frozenset[str]     # fields in which it counts, with "!" those in which it does not; all where empty
     reading: str                 # negated, none, or "" for what the sentence says
 
 
@@ -36,7 +36,7 @@ def find_mentions(tokens: Sequence[Token], first: int, last: int, section: str) 
     """Every mention among the tokens of a sentence, in order; of one concept none inside another."""
     by_concept: dict[str, list[Match[Term]]] = {}
     for match in _terms().find(tokens, first, last):
-        if not match.row.sections or section in match.row.sections:
+        if _counts(match.row.sections, section):
             by_concept.setdefault(match.row.concept, []).append(match)
     found = []
     for matches in by_concept.values():
@@ -52,6 +52,10 @@ def find_mentions(tokens: Sequence[Token], first: int, last: int, section: str) 
             if row.reading != "none"
         ]
     return sorted(found, key=lambda mention: (mention.first, mention.last))
+
+
+def _counts(sections: frozenset[str], section: str) -> bool:
+    return not sections or section in sections or (f"!{section}" not in sections and "!" in "".join(sections))
 
 
 def _whole(tokens: Sequence[Token], first: int, last: int, start: int, end: int) -> tuple[int, int]:

@@ -13,6 +13,8 @@ from pipeline.charts.tables import rows, words
 from pipeline.charts.tokens import Token
 
 PRESSURE = "pressure"        # a name that two numbers follow
+OTHER = "other"              # a test that is not read, but may stand in a list of normal ones
+FURTHER = 9                  # tokens after a value in which a further one of the same name is looked for
 SMALLEST_IN_WORDS = 13       # "en" and "två" are mostly no values
 SCALES = {"rls", "pain_nrs"}
 ADJACENT_SIGN = {"base_excess"}
@@ -46,7 +48,9 @@ class Reader:
     def __init__(self, tokens: Sequence[Token], first: int, last: int, section: str) -> None:
         self.tokens, self.first, self.last, self.section = tokens, first, last, section
         found = [m for m in _names().find(tokens, first, last) if self._counts(m)]
-        self.names = [m for m in longest(found) if m.row.normal or m.row.direct >= 0]
+        wished = {m.last for m in _wishes().find(tokens, first, last)}
+        names = {(m.first, m.row.concept): m for m in longest(found) if m.row.direct >= 0 and m.first not in wished}
+        self.names = list(names.values())
         self.normals = longest(_normals().find(tokens, first, last))
         self.starts = {m.first for m in self.names}
 
@@ -60,7 +64,7 @@ class Reader:
             taken |= {place for value in found for place in range(value.first, value.last)}
         self._call_normal(valued)
         for number in range(len(self.names)):
-            yield from valued[number]
+            yield from (value for value in valued[number] if value.concept != OTHER)
         yield from self._bare_pressures(taken)
 
     def _counts(self, match: Match[Name]) -> bool:
@@ -74,7 +78,7 @@ class Reader:
             token = self.tokens[place]
             found = self._at(name, place)
             if found:
-                return found + self._compared(name, found[-1].last)
+                return found + self._further(name, found[-1].last)
             if place in self.starts or token.low in words("no value follows") or token.low.endswith(_targets()):
                 return []
             if token.text in {":", "=", "≈", "~", "(", "-", "–", "*"} and place == name.last:
@@ -92,9 +96,13 @@ class Reader:
         number = read_number(self.tokens, place, self.last, signed=concept in ADJACENT_SIGN)
         if number is None or not self._is_written(number, concept):
             return []
-        if concept == PRESSURE:
-            return self._pressure(name.first, number)
-        return self._single(concept, number, name.first)
+        return self._valued(name, name.first, number)
+
+    def _valued(self, name: Match[Name], first: int, number: Number) -> list[Value]:
+        if name.row.concept == OTHER:
+            return []
+        return self._pressure(first, number) if name.row.concept == PRESSURE else self._single(
+            name.row.concept, number, first)
 
     def _is_written(self, number: Number, concept: str) -> bool:
         """Digits, or words that can hardly be anything but a value."""
@@ -102,7 +110,7 @@ class Reader:
             return True
         return concept in SCALES or (isinstance(number.value, float) and number.value >= SMALLEST_IN_WORDS)
 
-    def _single(self, concept: str, number: Number, first: int, *, earlier: bool = False) -> list[Value]:
+    def _single(self, concept: str, number: Number, first: int) -> list[Value]:
         known, value = concepts()[concept], number.value
         if concept in FIRST_OF_SERIES and isinstance(value, str):
             value = float(value.split("-")[0])
@@ -113,7 +121,7 @@ class Reader:
             return []      # 9/3 is a date
         if last + 1 < self.last and self.tokens[last].text == "/" and self.tokens[last + 1].number:
             last += 2      # 7/10 on a scale
-        return [Value(concept, value, unit, number.comparator, first, last, earlier)]
+        return [Value(concept, value, unit, number.comparator, first, last)]
 
     def _pressure(self, first: int, number: Number) -> list[Value]:
         """Systolic and diastolic of "190/100", systolic alone of "80" and "80 systoliskt"."""
@@ -143,24 +151,34 @@ class Reader:
                     return ucum, place + length
         return known.unit, place
 
-    def _compared(self, name: Match[Name], place: int) -> list[Value]:
-        """An earlier value beside the present one: "(62 tidigare)", "(tidigare 50)", ", tidigare 50"."""
-        tokens, end = self.tokens, place + 6
-        if place >= self.last or tokens[place].text not in {"(", ","} or name.row.concept == PRESSURE:
-            return []
-        earlier, number = False, None
-        for at in range(place + 1, min(end, self.last)):
-            if tokens[at].text in {")", ","} or at in self.starts:
-                break
-            earlier = earlier or tokens[at].low in words("earlier")
-            number = number or read_number(tokens, at, self.last)
-        if not earlier or number is None:
-            return []
-        found = self._single(name.row.concept, number, number.first, earlier=True)
-        return [value._replace(first=self._span_start(place + 1, value.first)) for value in found]
+    def _further(self, name: Match[Name], place: int) -> list[Value]:
+        """Further values of the same name: "(62 tidigare)", "(tidigare 50)", "som nu stigit till 88%", ", nu 4"."""
+        tokens, commas, earlier, later = self.tokens, 0, False, False
+        for at in range(place, min(place + FURTHER, self.last)):
+            token = tokens[at]
+            if at in self.starts or token.text == ")":
+                return []
+            commas += token.text in {",", "("}
+            number = read_number(tokens, at, self.last)
+            if number is None or not self._is_written(number, name.row.concept):
+                earlier, later = earlier or token.low in words("earlier"), later or token.low in words("later")
+                if commas > 1 or not (token.text.isalpha() or token.text in {",", "(", ":"}):
+                    return []
+                continue
+            behind = {t.low for t in tokens[number.last : number.last + 2]}
+            earlier = earlier or bool(commas and behind & words("earlier"))
+            if not (earlier or later):
+                return []
+            found = self._valued(name, at, number)
+            found = [value._replace(first=self._span_start(place, value.first), earlier=earlier) for value in found]
+            return found + (self._further(name, found[-1].last) if found else [])
+        return []
 
     def _span_start(self, start: int, first: int) -> int:
-        return start if all(self.tokens[at].text.isalpha() for at in range(start, first)) else first
+        """Where the words right before a number begin, not beyond a mark."""
+        while first > start and self.tokens[first - 1].text.isalpha():
+            first -= 1
+        return first
 
     def _left(self, name: Match[Name], taken: set[int]) -> list[Value]:
         """A value before the name: "39 graders feber", "190/100 i blodtryck"."""
@@ -173,8 +191,7 @@ class Reader:
             number = read_number(self.tokens, start, self.last)
             if number is None or start in taken or number.last > name.first or not self.tokens[start].number:
                 continue
-            found = self._pressure(start, number) if name.row.concept == PRESSURE else self._single(
-                name.row.concept, number, start)
+            found = self._valued(name, start, number)
             if found and found[-1].last >= at:
                 return [value._replace(last=name.last) for value in found]
         return []
@@ -267,6 +284,13 @@ def _names() -> Matcher[Name]:
 def _normals() -> Matcher[str]:
     patterns = ("<normal>", "u a", "utan anmärkning|anm", "inom ref|referens|referensen|normalgränserna|normalgräns")
     return Matcher((pattern, "normal") for pattern in patterns)
+
+
+@cache
+def _wishes() -> Matcher[str]:
+    """Words before a name that make its value a target or a condition: "titreras till sat 88%", "åter om temp >38"."""
+    patterns = ("titrera*|sikta*|eftersträva* till|mot|på|efter", "<target> [på|för|med]", "om|vid|tills|ifall")
+    return Matcher((pattern, "wish") for pattern in patterns)
 
 
 @cache

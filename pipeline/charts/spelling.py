@@ -13,8 +13,8 @@ LONGEST = 40    # no word of the lexicon is longer, and the work grows with the 
 class Spelling:
     """Which words of a lexicon a written word may be.
 
-    One letter left out, put in, changed, or two exchanged, and only in a word that is not itself known. Where the
-    slip leads to forms of different words it is not taken.
+    One letter left out, put in, changed, or two exchanged, and only in a word that is not itself known. The first
+    letter is not changed: "sittande" is no slip of "hittande". Where it leads to forms of different words, none is.
     """
 
     def __init__(self, lemmas: Mapping[str, str], known: Iterable[str] = ()) -> None:
@@ -33,7 +33,7 @@ class Spelling:
         if written in self._known or not SHORTEST - 1 <= len(written) <= LONGEST:
             return (written,)
         candidates = {form for shorter in _shortened(written) for form in self._near.get(shorter, ())}
-        meant = sorted(form for form in candidates if is_one_slip(written, form))
+        meant = sorted(form for form in candidates if is_one_slip(written, form) and form[1:] != written[1:])
         if len({self._lemmas[form] for form in meant}) != 1:
             return (written,)
         return (written, *meant)
