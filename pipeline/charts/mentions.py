@@ -82,9 +82,11 @@ def _terms() -> Matcher[Term]:
 
 def _spelling(patterns: Sequence[str]) -> Spelling:
     """Slips are looked for in the words of the lexicon; words of other tables are known and never taken for a slip."""
-    lemmas, known = {}, set(words("not a slip"))
+    lemmas, known, tails = {}, set(words("not a slip")), set()
     for pattern in patterns:
         for choice in re.split(r"[ |]", pattern):
+            if choice.startswith("*"):
+                tails |= set(inflect(choice[1:]))
             if choice.isupper() or not choice[-1:].isalpha() or not choice[:1].isalpha():
                 continue
             for form in inflect(choice):
@@ -92,7 +94,7 @@ def _spelling(patterns: Sequence[str]) -> Spelling:
     for table in ("cues", "quantities"):
         for row in rows(table):
             known |= set(_plain_forms(row["patterns"]))
-    return Spelling(lemmas, known)
+    return Spelling(lemmas, known, tails & lemmas.keys())
 
 
 def _plain_forms(patterns: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 SHORTEST = 8    # letters of the word meant; shorter ones have too many neighbours
+HEAD = 3        # letters of the first part of a compound, at least
 LONGEST = 40    # no word of the lexicon is longer, and the work grows with the length
 
 
@@ -17,10 +18,14 @@ class Spelling:
     letter is not changed: "sittande" is no slip of "hittande". Where it leads to forms of different words, none is.
     """
 
-    def __init__(self, lemmas: Mapping[str, str], known: Iterable[str] = ()) -> None:
-        """`lemmas` gives the word that each form belongs to; `known` are further words, never taken for a slip."""
+    def __init__(self, lemmas: Mapping[str, str], known: Iterable[str] = (), tails: Iterable[str] = ()) -> None:
+        """`lemmas` gives the word that each form belongs to; `known` are further words, never taken for a slip.
+
+        `tails` are forms that also end compounds, in which slips are looked for too: "åskknallshuvudärk".
+        """
         self._known = frozenset(known) | frozenset(lemmas)
         self._lemmas = lemmas
+        self._tails = frozenset(tails)
         self._near: dict[str, list[str]] = defaultdict(list)
         for form in lemmas:
             if len(form) >= SHORTEST:
@@ -32,11 +37,18 @@ class Spelling:
         """The word as written, and the forms that it is a slip of."""
         if written in self._known or not SHORTEST - 1 <= len(written) <= LONGEST:
             return (written,)
+        meant = self._meant(written)
+        if not meant and len(written) >= SHORTEST + HEAD and not written.endswith(tuple(self._tails)):
+            for place in range(HEAD, len(written) - SHORTEST + 2):
+                ends = [form for form in self._meant(written[place:]) if form in self._tails]
+                if ends:
+                    return (written, *(written[:place] + form for form in ends))
+        return (written, *meant)
+
+    def _meant(self, written: str) -> list[str]:
         candidates = {form for shorter in _shortened(written) for form in self._near.get(shorter, ())}
         meant = sorted(form for form in candidates if is_one_slip(written, form) and form[1:] != written[1:])
-        if len({self._lemmas[form] for form in meant}) != 1:
-            return (written,)
-        return (written, *meant)
+        return meant if len({self._lemmas[form] for form in meant}) == 1 else []
 
 
 def _shortened(word: str) -> set[str]:
