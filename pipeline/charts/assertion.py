@@ -79,7 +79,7 @@ class Sentence:
             effects.append("possible")
         if not effects:
             return "present"
-        return "negated" if "negated" in effects and nearest != ["possible"] else effects[0]
+        return "negated" if "negated" in effects else effects[0]
 
     def _is_asked(self, last: int) -> bool:
         """Whether the mention stands in the part of the sentence that its question mark asks about."""
@@ -134,7 +134,7 @@ class Sentence:
 
     def _reaches_left(self, cues: list[Match[Cue]], cue: Match[Cue], last: int) -> bool:
         between = range(last, cue.first)
-        if any(c.first in between and c.row.effect == "stop" for c in cues):
+        if any(c.first in between and c.row.effect == "stop" and c.row.side != "before" for c in cues):
             return False
         marks = [self.tokens[place].text for place in between]
         if "(" in marks and ")" not in marks:

@@ -12,6 +12,8 @@ from pipeline.charts.spelling import Spelling
 from pipeline.charts.tables import inflect, rows, words
 from pipeline.charts.tokens import Token
 
+SOCIAL = "socialt"     # where words in capitals are services, such as SHT, and no diseases
+
 
 class Term(NamedTuple):
     """A row of `terms.csv`."""
@@ -20,6 +22,7 @@ class Term(NamedTuple):
     concept: str
     sections: frozenset[str]     # fields in which it counts, with "!" those in which it does not; all where empty
     reading: str                 # negated, none, or "" for what the sentence says
+    needs: str                   # a list of which the sentence must have a word, with "!" none
 
 
 class Mention(NamedTuple):
@@ -35,8 +38,10 @@ class Mention(NamedTuple):
 def find_mentions(tokens: Sequence[Token], first: int, last: int, section: str) -> list[Mention]:
     """Every mention among the tokens of a sentence, in order; of one concept none inside another."""
     by_concept: dict[str, list[Match[Term]]] = {}
+    there = {token.low for token in tokens[first:last]}
     for match in _terms().find(tokens, first, last):
-        if _counts(match.row.sections, section):
+        named = section == SOCIAL and all(token.text.isupper() for token in tokens[match.first : match.last])
+        if _counts(match.row.sections, section) and _is_met(match.row.needs, there) and not named:
             by_concept.setdefault(match.row.concept, []).append(match)
     found = []
     for matches in by_concept.values():
@@ -58,6 +63,12 @@ def _counts(sections: frozenset[str], section: str) -> bool:
     return not sections or section in sections or (f"!{section}" not in sections and "!" in "".join(sections))
 
 
+def _is_met(needs: str, there: set[str]) -> bool:
+    if not needs:
+        return True
+    return bool(there & words(needs.removeprefix("!"))) != needs.startswith("!")
+
+
 def _whole(tokens: Sequence[Token], first: int, last: int, start: int, end: int) -> tuple[int, int]:
     """The words with what is joined to them by a hyphen: covid-sjukdom, KOL-exacerbation."""
     while last + 1 < end and tokens[last].text == "-" and _touch(tokens, last - 1) and _touch(tokens, last):
@@ -75,7 +86,7 @@ def _touch(tokens: Sequence[Token], place: int) -> bool:
 def _terms() -> Matcher[Term]:
     table: list[tuple[str, Term]] = []
     for row in rows("terms"):
-        term = Term(row["kind"], row["concept"], frozenset(row["sections"].split()), row["reading"])
+        term = Term(row["kind"], row["concept"], frozenset(row["sections"].split()), row["reading"], row["needs"])
         table += [(pattern, term) for pattern in row["patterns"].split(" ; ")]
     return Matcher(table, _spelling([pattern for pattern, _ in table]))
 

@@ -13,6 +13,7 @@ from pipeline.charts.tables import rows, words
 from pipeline.charts.tokens import Token
 
 PRESSURE = "pressure"        # a name that two numbers follow
+TEMPERATURE = "body_temp"
 OTHER = "other"              # a test that is not read, but may stand in a list of normal ones
 FURTHER = 9                  # tokens after a value in which a further one of the same name is looked for
 SMALLEST_IN_WORDS = 13       # "en" and "två" are mostly no values
@@ -65,7 +66,7 @@ class Reader:
         self._call_normal(valued)
         for number in range(len(self.names)):
             yield from (value for value in valued[number] if value.concept != OTHER)
-        yield from self._bare_pressures(taken)
+        yield from self._nameless(taken)
 
     def _counts(self, match: Match[Name]) -> bool:
         allowed = match.row.allowed
@@ -81,7 +82,7 @@ class Reader:
                 return found + self._further(name, found[-1].last)
             if place in self.starts or token.low in words("no value follows") or token.low.endswith(_targets()):
                 return []
-            if token.text in {":", "=", "≈", "~", "(", "-", "–", "*"} and place == name.last:
+            if token.text in {":", "=", "≈", "~", "(", "-", "–", "*", "."} and place == name.last:
                 place += 1
                 continue
             if not (token.text.isalpha() and skipped < row.direct) and token.text not in {"(", ")", ":", "~"}:
@@ -185,7 +186,7 @@ class Reader:
         at = name.first - 1
         if at >= self.first and self.tokens[at].low in {"i", "på"}:
             at -= 1
-        elif name.row.concept != "body_temp":
+        elif name.row.concept != TEMPERATURE:
             return []
         for start in range(max(self.first, at - 5), at + 1):
             number = read_number(self.tokens, start, self.last)
@@ -196,13 +197,18 @@ class Reader:
                 return [value._replace(last=name.last) for value in found]
         return []
 
-    def _bare_pressures(self, taken: set[int]) -> Iterator[Value]:
-        """Two numbers with a stroke and their unit, or in the field of the circulation, without a name."""
+    def _nameless(self, taken: set[int]) -> Iterator[Value]:
+        """Values away from their name: a pressure with its unit or in the field of the circulation, degrees."""
         for place in range(self.first, self.last):
             number = read_number(self.tokens, place, self.last) if self.tokens[place].number else None
             if number is None or place in taken or number.last >= self.last:
                 continue
             found = self._pressure(place, number) if self.tokens[number.last].text == "/" else []
+            if not found and any(name.row.concept == TEMPERATURE for name in self.names):
+                found = self._single(TEMPERATURE, number, place)
+                if found and found[0].last > number.last:
+                    yield from found        # "Utvecklat feber, 39 grader"
+                continue
             if len(found) == 2 and (self.section == "C" or self.tokens[found[0].last - 1].low in {"mmhg", "hg"}):
                 yield from found
 
@@ -213,8 +219,8 @@ class Reader:
                 name = self.names[number]
                 if not valued[number] and name.row.normal:
                     first, last = min(name.first, normal.first), max(name.last, normal.last)
-                    if abs(name.first - normal.first) > 4:       # of a list: the name is the span
-                        first, last = name.first, name.last
+                    if any(first < start < last for start in self.starts - {name.first}):
+                        first, last = name.first, name.last      # in a list the name is the span
                     valued[number] = [Value(name.row.concept, "normal", "", "", first, last)]
 
     def _before(self, place: int) -> list[int]:
@@ -228,7 +234,7 @@ class Reader:
             fills = [t for t in between if t.low in words("between name and normal") or t.text in {":", ")"}]
             if len(fills) != len(between) and not (found and _joins(between)):
                 break
-            if found and not _joins(between):
+            if found and between and not _joins(between):
                 break
             found.append(number)
             place = name.first
