@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.charts.patterns import Match, Matcher, longest
@@ -130,7 +131,7 @@ class Sentence:
             part.append(self.tokens[later].low)
         if OR & set(part):
             return False
-        return "sedan" in part[1:] or any(a == "x" and b.isdigit() for a, b in zip(part, part[1:], strict=False))
+        return "sedan" in part[1:] or any(a == "x" and b.isdigit() for a, b in pairwise(part))
 
     def _reaches_left(self, cues: list[Match[Cue]], cue: Match[Cue], last: int) -> bool:
         between = range(last, cue.first)

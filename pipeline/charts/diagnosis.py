@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
-# A letter and two digits, with or without space and dot, up to three more characters; 1 and 0 are typed for I and O.
-CODE = re.compile(r"(?<!\w)([A-Z]|[10](?=\d\d[.,]\d)) ?(\d\d)(?: ?[.,] ?(\d[\dA-Z]{0,2}|[A-Z]\b)|(\d[\dA-Z]{0,2})|)(?!\w)", re.IGNORECASE)
+# A letter and two digits, then up to three more characters, with or without a dot. Where the letter stands apart a dot
+# must follow ("B 12" is a vitamin); 1 and 0 are typed for I and O.
+CODE = re.compile(
+    r"(?<!\w)(?:([A-Z])(\d\d)(?: ?[.,] ?)?(\d[\dA-Z]{0,2})?|([A-Z10]) ?(\d\d) ?[.,] ?(\d[\dA-Z]{0,2}))(?!\w)",
+    re.IGNORECASE | re.ASCII,
+)
 TYPED = {"1": "I", "0": "O"}
 
 
@@ -18,7 +22,7 @@ def find_code(text: str, start: int, end: int) -> tuple[str, int, int] | None:
     match = CODE.search(text, start, end)
     if match is None:
         return None
-    letter, two, dotted, plain = match.groups()
-    rest = (dotted or plain or "").upper()
+    letter, two, rest = (part or "" for part in (match.groups()[:3] if match.group(1) else match.groups()[3:]))
+    rest = rest.upper()
     letter = TYPED.get(letter, letter.upper())
     return (f"{letter}{two}.{rest}" if rest else f"{letter}{two}"), match.start(), match.end()

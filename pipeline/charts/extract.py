@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from pipeline.charts.assertion import Sentence
 from pipeline.charts.diagnosis import find_code
@@ -11,19 +11,14 @@ from pipeline.charts.feature import Feature, concepts
 from pipeline.charts.habits import FIELD, find_smoking
 from pipeline.charts.mentions import find_mentions
 from pipeline.charts.numbers import read_number
-from pipeline.charts.quantities import Reader, is_plausible
+from pipeline.charts.patterns import Matcher
+from pipeline.charts.quantities import Reader
 from pipeline.charts.sections import Chart, Field, keys
+from pipeline.charts.tables import rows
 from pipeline.charts.tokens import Token, sentences, tokenize
 
 SEXES = {"k": "female", "kvinna": "female", "f": "female", "m": "male", "man": "male"}
-WHEN = re.compile(
-    r"\b(?:sedan (?:igår|i går|i morse|ca |cirka |drygt |några )?(?:\w+ )?(?:dag|dagar|dygn|vecka|veckor|v|månad|månader|mån|år|tim|timmar|timme)\b"
-    r"|sedan (?:igår|i går|imorse|i morse)\b|för (?:ca |cirka |drygt )?[\w,]+ (?:dagar|dygn|veckor|v|månader|mån|år|tim|timmar|timme) sedan\b"
-    r"|senaste [\w-]*\s?(?:dagen|dagarna|dygnet|veckan|veckorna|månaden|månaderna|året|åren|timmarna|timmen)\b"
-    r"|(?:igår|i går|idag|i dag|imorse|i morse|inatt|i natt)(?: (?:kväll|morse|morgon|natt))?(?: (?:ca |cirka )?kl\.? ?\d{1,2}(?:[.:]\d\d)?)?"
-    r"|kl\.? ?\d{1,2}(?:[.:]\d\d)?)",
-    re.IGNORECASE,
-)
+MONTHS = {"mån", "månad", "månader", "mo"}
 
 
 def extract(chart: Chart, *, listed: bool = True) -> tuple[Feature, ...]:
@@ -58,10 +53,8 @@ def _number(chart: Chart, field: Field) -> Iterator[Feature]:
         if number is None:
             continue
         unit = concept.unit
-        if key.quantity == "age" and any(t.low in {"mån", "månader", "mo"} for t in tokens[number.last : number.last + 2]):
+        if key.quantity == "age" and MONTHS & {t.low for t in tokens[number.last : number.last + 2]}:
             unit = "mo"
-        if not is_plausible(number.value, concept, unit):
-            return
         last = tokens[number.last - 1].end
         yield _feature(
             chart, "quantity", concept.name, field.key, token.start, last,
@@ -83,7 +76,7 @@ def _diagnosis(chart: Chart, field: Field) -> Iterator[Feature]:
 
 def _prose(chart: Chart, field: Field) -> Iterator[Feature]:
     tokens = tokenize(chart.text, field.start, field.end)
-    seen: set[tuple[str, ...]] = set()
+    seen: set[tuple[str, str, str]] = set()
     if field.key == FIELD:
         yield from _smoking(chart, field, tokens, 0, len(tokens))
     for first, last in sentences(tokens):
@@ -115,7 +108,7 @@ def _smoking(chart: Chart, field: Field, tokens: Sequence[Token], first: int, la
 
 
 def _mentions(
-    chart: Chart, field: Field, tokens: Sequence[Token], first: int, last: int, seen: set[tuple[str, ...]]
+    chart: Chart, field: Field, tokens: Sequence[Token], first: int, last: int, seen: set[tuple[str, str, str]]
 ) -> Iterator[Feature]:
     mentions = find_mentions(tokens, first, last, field.key)
     sentence = Sentence(tokens, first, last) if mentions else None
@@ -123,9 +116,8 @@ def _mentions(
         assert sentence is not None
         reading = sentence.read(mention.first, mention.last, mention.kind, field.key)
         assertion = mention.reading or reading.assertion
-        identity = (mention.concept, reading.experiencer)
-        if mention.kind == "medication":
-            identity += (assertion,)
+        told = assertion if mention.kind == "medication" else ""
+        identity = (mention.concept, reading.experiencer, told)
         if identity in seen or (mention.kind == "habit" and reading.experiencer != "patient"):
             continue
         seen.add(identity)
@@ -138,8 +130,16 @@ def _mentions(
 
 
 def _when(chart: Chart, tokens: Sequence[Token], first: int, last: int) -> str:
-    match = WHEN.search(chart.text, tokens[first].start, tokens[last - 1].end)
-    return match.group() if match else ""
+    found = _times().find(tokens, first, last)
+    if not found:
+        return ""
+    best = max(found, key=lambda match: (match.last - match.first, -match.first))
+    return chart.text[tokens[best.first].start : tokens[best.last - 1].end]
+
+
+@cache
+def _times() -> Matcher[str]:
+    return Matcher((row["patterns"], "time") for row in rows("times"))
 
 
 def _feature(chart: Chart, kind: str, concept: str, section: str, start: int, end: int, **more: object) -> Feature:

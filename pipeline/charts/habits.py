@@ -13,7 +13,8 @@ from pipeline.charts.tokens import Token
 
 FIELD = "rokning"
 PACKS = {"paket", "paketet", "pkt"}
-PACK_YEARS = {"paketår", "packår", "packyears", "paketårs", "pakår"}
+PACK_YEARS = {"paketår", "paket-år", "packår", "packyears", "packyear", "pack-years", "pack-year", "pkt-år", "py"}
+A_DAY = (["/", "dag"], ["om", "dagen"], ["per", "dag"], ["/", "d"], ["dagligen"], ["om", "dan"])
 LARGEST_PACKS = 10.0
 
 
@@ -52,9 +53,7 @@ def _amounts(tokens: Sequence[Token], first: int, last: int) -> Iterator[Habit]:
             place += 1
             continue
         after = [token.low for token in tokens[number.last : last]]
-        joined = "".join(after[:3]).replace("-", "")
-        if after[:1] and after[0] in PACK_YEARS or joined.startswith(("packyear", "packår", "paketår")) or after[:1] == ["py"]:
-            length = 1 if after[0] in PACK_YEARS | {"py"} else 2 + ("-" in after[:2])
+        if length := next((n for n in (1, 2, 3) if "".join(after[:n]) in PACK_YEARS), 0):
             yield Habit("pack_years", number.value, place, min(number.last + length, last))
         elif packs := _packs(number.value, after):
             value, length = packs
@@ -72,9 +71,9 @@ def _packs(number: float, after: list[str]) -> tuple[float, int] | None:
         number, skipped = number * 0.5, 1
     rest = after[skipped:]
     if rest[:1] and rest[0] in PACKS | {"cigarettpaket"}:
-        for length, ending in ((3, ["/", "dag"]), (3, ["om", "dagen"]), (3, ["per", "dag"]), (3, ["/", "d"]), (2, ["dagligen"])):
+        for ending in A_DAY:
             if rest[1 : 1 + len(ending)] == ending:
-                return number, skipped + length
+                return number, skipped + 1 + len(ending)
         return number, skipped + 1
     return None
 

@@ -9,7 +9,7 @@ A pattern is a row of slots: `ont i bröst*|thorax`. A slot is
 - `[slot]` for what may be left out; `..` for up to three words of any kind, `..1` for up to one; `^` for the start of
   a sentence, `#` for a number.
 
-Hyphens, and full stops after short words, are passed over, so that `dm 2` fits DM2 and DM-2, `e cigarett*` e-cigaretter.
+Hyphens, and full stops after short words, are passed over: `dm 2` fits DM2 and DM-2, `e cigarett*` e-cigaretter.
 """
 
 from __future__ import annotations
@@ -184,7 +184,11 @@ def _word_slots(part: str, optional: bool) -> list[Slot]:
     capitals: set[str] = set()
     heads: list[str] = []
     tails: list[str] = []
+    number = False
     for choice in part.split("|"):
+        if choice == "#":
+            number = True
+            continue
         if choice.startswith("<"):
             choices = [(form, "") for form in words(choice.strip("<>"))]
         elif choice.endswith("*"):
@@ -205,4 +209,4 @@ def _word_slots(part: str, optional: bool) -> list[Slot]:
                 capitals.add(form)
             else:
                 forms.add(form.lower())
-    return [Slot(frozenset(forms), frozenset(capitals), tuple(heads), tuple(tails), optional=optional)]
+    return [Slot(frozenset(forms), frozenset(capitals), tuple(heads), tuple(tails), number, optional)]

@@ -31,9 +31,8 @@ def tokenize(text: str, start: int, end: int) -> list[Token]:
         piece = match.group()
         low = piece.lower()
         # "İ" grows in small letters, where no length would fit the text any more.
-        tokens.append(
-            Token(piece, low if len(low) == len(piece) else piece, match.start(), match.end(), piece[0].isdecimal(), sentence)
-        )
+        low = low if len(low) == len(piece) else piece
+        tokens.append(Token(piece, low, match.start(), match.end(), piece[0].isdecimal(), sentence))
         if piece in ENDS or (piece == "." and _ends(found, place)):
             sentence += 1
     return tokens
@@ -52,7 +51,7 @@ def _ends(found: list[re.Match[str]], place: int) -> bool:
         return False
     if before in words("abbreviation") and not after.group()[0].isupper():
         return False
-    return not (before in words("abbreviation before a name"))
+    return before not in words("abbreviation before a name")
 
 
 def sentences(tokens: list[Token]) -> list[tuple[int, int]]:
