@@ -56,8 +56,10 @@ class Sentence:
     def read(self, first: int, last: int, kind: str, section: str) -> Reading:
         """How the mention of tokens first to last is meant."""
         cues = [cue for cue in self.cues if not (cue.first < last and first < cue.last)]
+        inside = [cue for cue in self.cues if first < cue.first and cue.last < last]      # "dricker inte alkohol"
+        is_denied = any(cue.row.effect == "negated" and not cue.row.kinds for cue in inside)
         return Reading(
-            self._assertion(cues, first, last, kind),
+            "negated" if is_denied else self._assertion(cues, first, last, kind),
             "family" if section == "hereditet" else self._experiencer(cues, first, last),
             self._temporality(cues, first, last, section),
         )
@@ -143,7 +145,8 @@ class Sentence:
         if cue.row.reach == "next":
             return cue.first - last <= NEXT and "," not in marks and not self._has_words(cue.last)
         if cue.row.reach == "clause":
-            return "," not in marks and cue.first - last <= 3 * NEXT
+            ends = cue.row.effect != "possible" or not self._has_words(cue.last)    # "anemi, sannolikt pga ..."
+            return ends and "," not in marks and cue.first - last <= 3 * NEXT
         return True
 
     def _has_words(self, place: int) -> bool:

@@ -19,6 +19,7 @@ FURTHER = 9                  # tokens after a value in which a further one of th
 SMALLEST_IN_WORDS = 13       # "en" and "två" are mostly no values
 SCALES = {"rls", "pain_nrs"}
 ADJACENT_SIGN = {"base_excess"}
+THOUSANDS = {"ntprobnp", "troponin"}     # written with a space: 12 000
 FIRST_OF_SERIES = {"troponin"}
 
 
@@ -50,6 +51,7 @@ class Reader:
         self.tokens, self.first, self.last, self.section = tokens, first, last, section
         found = [m for m in _names().find(tokens, first, last) if self._counts(m)]
         wished = {m.last for m in _wishes().find(tokens, first, last)}
+        wished |= {place + 1 for place in wished if place < last and tokens[place].text == "-"}
         names = {(m.first, m.row.concept): m for m in longest(found) if m.row.direct >= 0 and m.first not in wished}
         self.names = list(names.values())
         self.normals = longest(_normals().find(tokens, first, last))
@@ -97,7 +99,15 @@ class Reader:
         number = read_number(self.tokens, place, self.last, signed=concept in ADJACENT_SIGN)
         if number is None or not self._is_written(number, concept):
             return []
+        if concept in THOUSANDS:
+            number = self._with_thousands(number)
         return self._valued(name, name.first, number)
+
+    def _with_thousands(self, number: Number) -> Number:
+        after = self.tokens[number.last].text if number.last < self.last else ""
+        if len(after) == 3 and after.isdecimal() and isinstance(number.value, float) and 1 <= number.value < 1000:
+            return number._replace(value=1000 * number.value + float(after), last=number.last + 1)
+        return number
 
     def _valued(self, name: Match[Name], first: int, number: Number) -> list[Value]:
         if name.row.concept == OTHER:

@@ -11,7 +11,11 @@ from importlib.resources import files
 def rows(name: str) -> list[dict[str, str]]:
     """The rows of a table of this package; lines that start with # are remarks."""
     text = files("pipeline.charts").joinpath(f"{name}.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    table = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    for row in table:
+        if None in row or None in row.values():
+            raise ValueError(f"{name}.csv: as many cells as headings are wanted in {next(iter(row.values()))!r}")
+    return table
 
 
 @cache
