@@ -12,6 +12,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from pipeline.charts.lexicon import spelling
 from pipeline.charts.patterns import Match, Matcher, longest
 from pipeline.charts.tables import rows, words
 from pipeline.charts.tokens import Token
@@ -181,8 +182,8 @@ class Sentence:
 
 @cache
 def _matcher() -> Matcher[Cue]:
-    return Matcher(
-        (pattern, Cue(row["effect"], row["side"], row["reach"], frozenset(row["kinds"].split()), row["needs"]))
-        for row in rows("cues")
-        for pattern in row["patterns"].split(" ; ")
-    )
+    table: list[tuple[str, Cue]] = []
+    for row in rows("cues"):
+        cue = Cue(row["effect"], row["side"], row["reach"], frozenset(row["kinds"].split()), row["needs"])
+        table += [(pattern, cue) for pattern in row["patterns"].split(" ; ")]
+    return Matcher(table, spelling())

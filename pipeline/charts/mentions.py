@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+from pipeline.charts.lexicon import spelling
 from pipeline.charts.patterns import Match, Matcher, longest
-from pipeline.charts.spelling import Spelling
-from pipeline.charts.tables import inflect, rows, words
+from pipeline.charts.tables import rows, words
 from pipeline.charts.tokens import Token
 
 SOCIAL = "socialt"     # where words in capitals are services, such as SHT, and no diseases
@@ -88,27 +87,4 @@ def _terms() -> Matcher[Term]:
     for row in rows("terms"):
         term = Term(row["kind"], row["concept"], frozenset(row["sections"].split()), row["reading"], row["needs"])
         table += [(pattern, term) for pattern in row["patterns"].split(" ; ")]
-    return Matcher(table, _spelling([pattern for pattern, _ in table]))
-
-
-def _spelling(patterns: Sequence[str]) -> Spelling:
-    """Slips are looked for in the words of the lexicon; words of other tables are known and never taken for a slip."""
-    lemmas, known, tails = {}, set(words("not a slip")), set()
-    for pattern in patterns:
-        for choice in re.split(r"[ |]", pattern):
-            if choice.startswith("*"):
-                tails |= set(inflect(choice[1:]))
-            if choice.isupper() or not choice[-1:].isalpha() or not choice[:1].isalpha():
-                continue
-            for form in inflect(choice):
-                lemmas[form.lower()] = choice.partition("/")[0]
-    for table in ("cues", "quantities"):
-        for row in rows(table):
-            known |= set(_plain_forms(row["patterns"]))
-    return Spelling(lemmas, known, tails & lemmas.keys())
-
-
-def _plain_forms(patterns: str) -> Iterator[str]:
-    for choice in re.split(r"[ |;\[\]]+", patterns):
-        if choice and re.fullmatch(r"[^\W\d_]+(/\w+)?", choice):
-            yield from (form.lower() for form in inflect(choice))
+    return Matcher(table, spelling())

@@ -11,6 +11,7 @@ from pipeline.charts.tokens import Token
 
 DASHES = {"-", "–", "−"}
 BELOW, ABOVE = {"<", "≤", "under", "mindre"}, {">", "≥", "över", "mer", "överstigande"}
+LONGEST_SERIES = 10
 LARGEST_DIGITS = 9     # a longer row of digits is an identity number or a date
 
 
@@ -37,7 +38,7 @@ def read_number(tokens: Sequence[Token], place: int, last: int, *, signed: bool 
         return None
     value, end = one
     numbers = [value]
-    while (following := _next_of_series(tokens, end, last)) is not None:
+    while len(numbers) < LONGEST_SERIES and (following := _next_of_series(tokens, end, last)) is not None:
         value, end = following
         numbers.append(value)
     first = sign * numbers[0]

@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from pipeline.charts.feature import Concept, concepts
+from pipeline.charts.lexicon import spelling
 from pipeline.charts.numbers import Number, read_number
 from pipeline.charts.patterns import Match, Matcher, longest
 from pipeline.charts.tables import rows, words
@@ -281,25 +282,18 @@ def is_plausible(value: float | str, known: Concept, unit: str) -> bool:
 
 @cache
 def _names() -> Matcher[Name]:
-    return Matcher(
-        (
-            pattern,
-            Name(
-                row["concept"],
-                frozenset(row["sections"].split()),
-                -1 if row["normal"] == "none" else int(row["direct"]),
-                row["normal"] == "yes",
-            ),
-        )
-        for row in rows("quantities")
-        for pattern in row["patterns"].split(" ; ")
-    )
+    table: list[tuple[str, Name]] = []
+    for row in rows("quantities"):
+        direct = -1 if row["normal"] == "none" else int(row["direct"])
+        name = Name(row["concept"], frozenset(row["sections"].split()), direct, row["normal"] == "yes")
+        table += [(pattern, name) for pattern in row["patterns"].split(" ; ")]
+    return Matcher(table, spelling())
 
 
 @cache
 def _normals() -> Matcher[str]:
     patterns = ("<normal>", "u a", "utan anmärkning|anm", "inom ref|referens|referensen|normalgränserna|normalgräns")
-    return Matcher((pattern, "normal") for pattern in patterns)
+    return Matcher(((pattern, "normal") for pattern in patterns), spelling())
 
 
 @cache

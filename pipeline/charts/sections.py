@@ -17,7 +17,7 @@ from pipeline.delivery import Finding
 from pipeline.schema import TableError
 
 EMPTY = "NULL"
-LARGEST_BYTES = 1_000_000    # a chart is about 2 kB; a hundred times the longest note is still far below this
+LARGEST_BYTES = 200_000    # a chart is about 2 kB; a hundred of them in one file are no chart
 KEY = re.compile(r"^(\ufeff?[A-Za-z_][A-Za-z0-9_]{0,39}):(?: |(?=\r?$)|$)", re.MULTILINE)
 
 

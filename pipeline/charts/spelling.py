@@ -15,7 +15,8 @@ class Spelling:
     """Which words of a lexicon a written word may be.
 
     One letter left out, put in, changed, or two exchanged, and only in a word that is not itself known. The first
-    letter is not changed: "sittande" is no slip of "hittande". Where it leads to forms of different words, none is.
+    letter stays, as "regelbunden" is no slip of "oregelbunden" nor "sittande" of "hittande"; so does the last, which
+    is another ending of another word. Where a slip leads to forms of different words none is taken.
     """
 
     def __init__(self, lemmas: Mapping[str, str], known: Iterable[str] = (), tails: Iterable[str] = ()) -> None:
@@ -47,8 +48,12 @@ class Spelling:
 
     def _meant(self, written: str) -> list[str]:
         candidates = {form for shorter in _shortened(written) for form in self._near.get(shorter, ())}
-        meant = sorted(form for form in candidates if is_one_slip(written, form) and form[1:] != written[1:])
+        meant = sorted(form for form in candidates if is_one_slip(written, form) and _is_inside(written, form))
         return meant if len({self._lemmas[form] for form in meant}) == 1 else []
+
+
+def _is_inside(written: str, meant: str) -> bool:
+    return written[0] == meant[0] and written[-1] == meant[-1]
 
 
 def _shortened(word: str) -> set[str]:

@@ -21,7 +21,7 @@ def rows(name: str) -> list[dict[str, str]]:
 @cache
 def words(name: str) -> frozenset[str]:
     """The words of a list, in all their forms; raises KeyError where there is no such list."""
-    return frozenset(form for word in _lists()[name] for form in inflect(word))
+    return frozenset(form for word in word_lists()[name] for form in inflect(word))
 
 
 def inflect(word: str) -> Iterator[str]:
@@ -40,7 +40,8 @@ def inflect(word: str) -> Iterator[str]:
 
 
 @cache
-def _lists() -> dict[str, tuple[str, ...]]:
+def word_lists() -> dict[str, tuple[str, ...]]:
+    """The lists of `words.csv`, each word as written there, with its class."""
     lists: dict[str, tuple[str, ...]] = {}
     for row in rows("words"):
         lists[row["name"]] = lists.get(row["name"], ()) + tuple(row["words"].split())

@@ -10,6 +10,7 @@ from pipeline.charts.tables import words
 # A number with its decimals, a run of letters, or one mark; "DM2" is a word and a number, "80kg" a number and a word.
 PIECES = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+|\r?\n|[^\w\s]|_")
 ENDS = {"!", "?", ";", "\n", "\r\n"}
+LONGEST = 200    # tokens of a sentence; the work grows with the square, and nobody writes longer ones
 
 
 class Token(NamedTuple):
@@ -26,15 +27,16 @@ class Token(NamedTuple):
 def tokenize(text: str, start: int, end: int) -> list[Token]:
     """The pieces of text[start:end]; the mark that ends a sentence belongs to it."""
     found = list(PIECES.finditer(text, start, end))
-    tokens, sentence = [], 0
+    tokens, sentence, length = [], 0, 0
     for place, match in enumerate(found):
         piece = match.group()
         low = piece.lower()
         # "İ" grows in small letters, where no length would fit the text any more.
         low = low if len(low) == len(piece) else piece
         tokens.append(Token(piece, low, match.start(), match.end(), piece[0].isdecimal(), sentence))
-        if piece in ENDS or (piece == "." and _ends(found, place)):
-            sentence += 1
+        length += 1
+        if piece in ENDS or (piece == "." and _ends(found, place)) or length == LONGEST:
+            sentence, length = sentence + 1, 0
     return tokens
 
 
