@@ -107,8 +107,8 @@ compare: $(READY)  ## the studies that were run side by side: reported model and
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery
 
-charts: $(READY)  ## read Swedish emergency charts and show what was found: FOLDER=path (default: the embedded examples)
-	@$(PYTHON) -m stages.charts $(FOLDER)
+charts: $(READY)  ## read Swedish emergency charts and show what was found: FOLDER=path, LABELS=file to compare
+	@$(PYTHON) -m stages.charts $(if $(FOLDER),"$(FOLDER)") $(if $(LABELS),--labels "$(LABELS)")
 
 calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about three hours)
 	$(PYTHON) -m stages.calibrate

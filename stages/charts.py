@@ -21,6 +21,7 @@ def main() -> None:
         help="folder with a text file a chart, 'key: value' lines in UTF-8 (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to (default: %(default)s)")
+    parser.add_argument("--labels", type=Path, help="labels made by hand (JSON lines) to compare with: scores")
     arguments = parser.parse_args()
     with faults_in_words():
         from tqdm import tqdm
@@ -28,6 +29,7 @@ def main() -> None:
         from pipeline import charts
 
         paths = charts.list_charts(arguments.folder)
+        labels = charts.read_labels(arguments.labels) if arguments.labels else {}
         read, refused = [], []
         for one in tqdm(charts.read_folder(paths), total=len(paths), desc="charts", unit="chart", disable=None):
             if one.chart is None:
@@ -49,6 +51,10 @@ def main() -> None:
             draft.replace(path)
         for sentence in refused:
             print(sentence, file=sys.stderr)
+        if labels:
+            print(f"{len(labels.keys() & found.keys())} of {len(labels)} labelled charts; precision, recall, F1:")
+            for kind, score in charts.agree(found, {k: v for k, v in labels.items() if k in found}).items():
+                print(f"  {kind:10} {score.precision:5.3f} {score.recall:5.3f} {score.f1:5.3f}")
         features = sum(map(len, found.values()))
         print(f"{len(read)} charts, {features} features: {arguments.out / 'review.html'}")
 

@@ -144,15 +144,17 @@ class Sentence:
         if "(" in marks and ")" not in marks:
             return False
         if cue.row.reach == "next":
-            return cue.first - last <= NEXT and "," not in marks and not self._has_words(cue.last)
+            return cue.first - last <= NEXT and "," not in marks and not self._has_words(cues, cue.last)
         if cue.row.reach == "clause":
-            ends = cue.row.effect != "possible" or not self._has_words(cue.last)    # "anemi, sannolikt pga ..."
+            ends = cue.row.effect != "possible" or not self._has_words(cues, cue.last)    # "anemi, sannolikt pga ..."
             return ends and "," not in marks and cue.first - last <= 3 * NEXT
         return True
 
-    def _has_words(self, place: int) -> bool:
+    def _has_words(self, cues: list[Match[Cue]], place: int) -> bool:
         """Whether the clause goes on with words, which a cue in its middle then belongs to."""
-        return place < self.last and self.tokens[place].text[0].isalpha() and self.tokens[place].low not in OR | JOINS
+        if place >= self.last or any(c.first == place and c.row.effect == "stop" for c in cues):
+            return False
+        return self.tokens[place].text[0].isalpha() and self.tokens[place].low not in OR | JOINS
 
     def _experiencer(self, cues: list[Match[Cue]], first: int, last: int) -> str:
         for cue in reversed(cues):
