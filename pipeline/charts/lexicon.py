@@ -21,6 +21,8 @@ def spelling() -> Spelling:
     for choice in _choices():
         if choice.startswith("*"):
             tails |= set(inflect(choice[1:]))
+        elif choice.endswith("*") and WORD.fullmatch(choice[:-1]):
+            lemmas[choice[:-1].lower()] = choice[:-1]
         elif WORD.fullmatch(choice) and not choice.isupper():
             for form in inflect(choice):
                 lemmas[form.lower()] = choice.partition("/")[0]

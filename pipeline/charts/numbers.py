@@ -59,7 +59,7 @@ def in_words(word: str) -> float | None:
     head, hundred, tail = word.partition("hundra")
     if hundred:
         hundreds, rest = (known.get(head, 0.0) if head else 1.0), (in_words(tail) if tail else 0.0)
-        return None if not hundreds or rest is None or rest >= 100 else 100 * hundreds + rest
+        return None if not 1 <= hundreds < 10 or rest is None or rest >= 100 else 100 * hundreds + rest
     for ten, value in known.items():
         if value >= 20 and value < 100 and word.startswith(ten) and known.get(word[len(ten) :], 10) < 10:
             return value + known[word[len(ten) :]]
