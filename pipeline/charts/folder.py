@@ -14,7 +14,7 @@ from pipeline.runs import RunError
 from pipeline.schema import TableError
 
 PATTERN = "*.txt"
-MOST_FILES = 20_000
+MOST_FILES = 10_000
 
 
 class Read(NamedTuple):

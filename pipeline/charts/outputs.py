@@ -14,8 +14,9 @@ NUMBERS = {"quantity", "habit", "diagnosis"}      # kinds told by a value
 
 
 def to_json(chart: str, features: Sequence[Feature]) -> str:
-    """One line: the chart's name, and its features without what is empty."""
-    record = {"chart": chart, "annotations": [_annotation(feature) for feature in features]}
+    """One line: the chart's name, a number where it is one, and its features without what is empty."""
+    name = int(chart) if chart.isdecimal() and chart.isascii() and len(chart) < 18 else chart
+    record = {"chart": name, "annotations": [_annotation(feature) for feature in features]}
     return json.dumps(record, ensure_ascii=False)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.charts.feature import Feature
 from pipeline.charts.sections import Chart
+
+if TYPE_CHECKING:
+    import jinja2
 
 MOST_SHOWN = 500      # charts on one page; a browser gets slow beyond
 
@@ -22,21 +26,25 @@ class _Part(NamedTuple):
 
 def to_html(source: str, charts: Sequence[tuple[Chart, Sequence[Feature]]], refused: Sequence[str] = ()) -> str:
     """One self-contained page for the charts of a source; `refused` are sentences on files that were not read."""
-    from jinja2 import Environment, StrictUndefined
-
-    place = files("pipeline.charts")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(place.joinpath("review.html").read_text(encoding="utf-8"))
     shown = charts[:MOST_SHOWN]
     kinds = Counter(feature.kind for _, features in charts for feature in features)
-    return template.render(
+    return _template().render(
         source=source,
-        style=place.joinpath("review.css").read_text(encoding="utf-8"),
+        style=files("pipeline.charts").joinpath("review.css").read_text(encoding="utf-8"),
         charts=[_chart(number, chart, features) for number, (chart, features) in enumerate(shown, 1)],
         left_out=len(charts) - len(shown),
         kinds=sorted(kinds.items(), key=lambda pair: -pair[1]),
         refused=refused,
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    from jinja2 import Environment, StrictUndefined
+
+    text = files("pipeline.charts").joinpath("review.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(text)
 
 
 def in_words(feature: Feature) -> str:

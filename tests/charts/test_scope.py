@@ -1,4 +1,4 @@
-"""Whether something is there, denied, possible or only feared, whose it is, and since when: mini-charts of each rule."""
+"""Whether something is there, denied, possible or feared, whose it is and since when: mini-charts of each rule."""
 
 import pytest
 
@@ -62,7 +62,7 @@ RULES = {
         ("Stroke utesluten, ter sig inte som TIA.", "stroke:negated tia:negated"),
     ],
     "only if": [
-        ("Åter vid feber, andnöd eller bröstsmärta.", "fever:hypothetical dyspnea:hypothetical chest_pain:hypothetical"),
+        ("Åter vid feber, andnöd eller hosta.", "fever:hypothetical dyspnea:hypothetical cough:hypothetical"),
         ("Om feber kontaktas vårdcentral.", "fever:hypothetical"),
         ("Vid ny bröstsmärta ring 112.", "chest_pain:hypothetical"),
         ("Vid ansträngning får han bröstsmärta.", "chest_pain:present"),

@@ -28,7 +28,7 @@ def test_every_field_of_every_example_equals_the_published_table():
 
 def test_offsets_count_carriage_returns(tmp_path):
     path = tmp_path / "1.txt"
-    path.write_bytes("aktuellt: Feber.\r\nHosta.\r\nlab: CRP 5\r\n".encode())
+    path.write_bytes(b"aktuellt: Feber.\r\nHosta.\r\nlab: CRP 5\r\n")
     chart = read_chart(path)
     assert chart.value("aktuellt") == "Feber.\r\nHosta."
     (lab,) = (field for field in chart.fields if field.key == "lab")
@@ -82,6 +82,6 @@ def test_a_byte_order_mark_does_not_hide_the_first_field(tmp_path):
 def test_what_is_no_chart_is_refused_in_a_sentence(tmp_path, raw, words):
     path = tmp_path / "odd.txt"
     path.write_bytes(raw)
-    with pytest.raises(TableError, match="odd.txt") as fault:
+    with pytest.raises(TableError, match=r"odd\.txt") as fault:
         read_chart(path)
     assert words in str(fault.value)

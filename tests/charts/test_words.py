@@ -110,7 +110,8 @@ def test_one_slip(written, meant, one):
     [
         ("Covid-vaccinerad x 3.", "covid19"), ("Inlägges covidavdelning.", "covid19"), ("ST-depression.", "depression"),
         ("Pulmonell hypertension.", "hypertension"), ("Flimmer för ögonen.", "atrial_fibrillation"),
-        ("Krampande smärta i magen.", "seizure"), ("Febernedsättande.", "fever"), ("Le mot läkaren.", "pulmonary_embolism"),
+        ("Krampande smärta i magen.", "seizure"), ("Febernedsättande.", "fever"),
+        ("Le mot läkaren.", "pulmonary_embolism"),
         ("Smärta vid palpation av bröstkorg.", "chest_pain"), ("Njursvikt.", "heart_failure"),
         ("Ej kunnat äta eller dricka.", "alcohol_use"), ("Vadkramp.", "seizure"), ("Järnbrist.", "iron"),
     ],
