@@ -11,6 +11,7 @@ from pipeline.charts.patterns import Match, Matcher, longest
 from pipeline.charts.tables import rows, words
 from pipeline.charts.tokens import Token
 
+DRUG = "medication"    # whose neighbour behind a hyphen is another one: Morfin-Atropin
 SOCIAL = "socialt"     # where words in capitals are services, such as SHT, and no diseases
 
 
@@ -51,7 +52,7 @@ def find_mentions(tokens: Sequence[Token], first: int, last: int, section: str) 
             if place not in kept or match.row.reading > kept[place].reading:
                 kept[place] = match.row
         found += [
-            Mention(row.kind, row.concept, row.reading, *_whole(tokens, *place, first, last))
+            Mention(row.kind, row.concept, row.reading, *(place if row.kind == DRUG else _whole(tokens, *place, last)))
             for place, row in kept.items()
             if row.reading != "none"
         ]
@@ -68,7 +69,7 @@ def _is_met(needs: str, there: set[str]) -> bool:
     return bool(there & words(needs.removeprefix("!"))) != needs.startswith("!")
 
 
-def _whole(tokens: Sequence[Token], first: int, last: int, start: int, end: int) -> tuple[int, int]:
+def _whole(tokens: Sequence[Token], first: int, last: int, end: int) -> tuple[int, int]:
     """The words with what is joined to them by a hyphen: covid-sjukdom, KOL-exacerbation."""
     while last + 1 < end and tokens[last].text == "-" and _touch(tokens, last - 1) and _touch(tokens, last):
         if not tokens[last + 1].text.isalpha():

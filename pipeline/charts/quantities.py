@@ -177,12 +177,15 @@ class Reader:
                 if commas > 1 or not (token.text.isalpha() or token.text in {",", "(", ":"}):
                     return []
                 continue
-            behind = {t.low for t in tokens[number.last : number.last + 2]}
-            earlier = earlier or bool(commas and behind & words("earlier"))
+            behind = [t.low in words("earlier") for t in tokens[number.last : min(number.last + 2, self.last)]]
+            is_behind = bool(commas) and any(behind)
+            earlier = earlier or is_behind
             if not (earlier or later):
                 return []
             found = self._valued(name, at, number)
             found = [value._replace(first=self._span_start(place, value.first), earlier=earlier) for value in found]
+            if is_behind and behind[0]:      # the word belongs to the span: "62 tidigare"
+                found = [value._replace(last=max(value.last, number.last + 1)) for value in found]
             return found + (self._further(name, found[-1].last) if found else [])
         return []
 
