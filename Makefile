@@ -32,7 +32,7 @@ BASELINE_CODE := pipeline/variables.csv pipeline/units.py $(addprefix pipeline/c
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py usual.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery calibrate bench clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery charts calibrate bench clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -106,6 +106,9 @@ compare: $(READY)  ## the studies that were run side by side: reported model and
 
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery
+
+charts: $(READY)  ## read Swedish emergency charts and show what was found: FOLDER=path, LABELS=file to compare
+	@$(PYTHON) -m stages.charts $(if $(FOLDER),"$(FOLDER)") $(if $(LABELS),--labels "$(LABELS)")
 
 calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about three hours)
 	$(PYTHON) -m stages.calibrate
