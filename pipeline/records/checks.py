@@ -1,0 +1,192 @@
+"""The checks that need all statements of a delivery together: units, ranges, dates, repeats, pressures.
+
+What fails them is dropped, or kept and flagged, and always a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from pipeline.records.items import Items
+from pipeline.records.kinds import Findings
+from pipeline.records.quantities import implausible, in_variable, spelled
+from pipeline.records.times import DAY_S, NEVER, PARTIAL, moment, stamps
+
+SLACK_S = {"": DAY_S, PARTIAL[7]: 32 * DAY_S, PARTIAL[4]: 367 * DAY_S}     # time zones; and dates half known
+SWAPPED = "systolic not above diastolic, set missing"
+
+
+class Rows:
+    """All statements as columns, with a flag each, and which of them stay."""
+
+    def __init__(self, items: Items, findings: Findings) -> None:
+        self.findings = findings
+        column = items.columns()
+        self.meanings, self.units, self.files = items.meanings.all(), items.units.all(), items.files.all()
+        self.meaning, self.unit, self.value = column["meaning"], column["unit"], column["value"]
+        self.subject, self.file, self.line, self.part = (column[n] for n in ("subject", "file", "line", "part"))
+        self.resource = column["resource"]
+        self.text = np.array([*items.texts.all()], dtype=object)[column["text"]]
+        self.flag = np.array([*items.flags.all()], dtype=object)[column["flag"]]
+        moments = [moment(t) if isinstance(t, str) else t for t in items.times.all()]
+        seconds = np.array([m.seconds for m in moments], dtype=np.int64)
+        self.seconds, self.updated = seconds[column["time"]], seconds[column["updated"]]
+        self.partial = np.array([m.partial for m in moments], dtype=object)[column["time"]]
+        names = [m.target.variable.name for m in self.meanings]
+        self.variable = np.array(names, dtype=object)[self.meaning] if names else np.array([], dtype=object)
+        self.source = np.array([m.source for m in self.meanings], dtype=object)
+        self.stays = np.ones(len(self.value), dtype=bool)
+
+    def where(self, row: int) -> str:
+        """The place of a row in the delivery."""
+        place = f"{self.files[self.file[row]]} {self.line[row]}"
+        return place + (f", component {self.part[row]}" if self.part[row] else "")
+
+    def place(self, meaning: int) -> str:
+        """A code and its variable."""
+        return f"{self.meanings[meaning].label} ({self.meanings[meaning].target.variable.name})"
+
+    def find(self, kind: str, rows: np.ndarray, what: str, flag: str = "", *, drop: bool = False) -> None:
+        """Rows with the same fault: found for each code, flagged, dropped if so wished."""
+        chosen = np.flatnonzero(rows & self.stays)
+        for meaning in np.unique(self.meaning[chosen]):
+            those = chosen[self.meaning[chosen] == meaning]
+            self.findings.add(kind, self.place(meaning), what, self.where(those[0]), len(those))
+        if flag:
+            self.flag[chosen] = [f"{f}; {flag}" if f else flag for f in self.flag[chosen]]
+        if drop:
+            self.stays[chosen] = False
+
+
+def convert_units(rows: Rows) -> None:
+    """Every number to the unit of its variable, by groups of one code and unit; what cannot be is dropped or missing."""
+    written = rows.value
+    rows.value = written.copy()
+    count = len(rows.units) or 1
+    numbers = np.flatnonzero(~np.isnan(written))
+    groups = pd.Series(numbers).groupby(rows.meaning[numbers] * count + rows.unit[numbers])
+    for key, members in groups:
+        index = members.to_numpy()
+        target, unit = rows.meanings[int(key) // count].target, rows.units[int(key) % count]
+        mask = np.zeros(len(written), dtype=bool)
+        mask[index] = True
+        done = in_variable(written[index], unit, target)
+        if done.values is None:
+            rows.find(done.kind, mask, done.what, drop=True)
+            continue
+        if done.kind:
+            rows.find(done.kind, mask, done.what, done.flag)
+        used = spelled(unit, target)
+        outside, likely = implausible(done.values, written[index], used, target.variable)
+        rows.value[index] = np.where(outside, np.nan, done.values)
+        for other in sorted(set(likely[outside])):
+            mask[:] = False
+            mask[index[outside & (likely == other)]] = True
+            lies = f"lies outside {target.variable.allowed()}"
+            flag = f"implausible: outside {target.variable.allowed()}, set missing"
+            if other:
+                rows.find("unit implausible", mask, f"{lies} in {used or 'no unit'}, not in {other}; set missing", flag)
+            else:
+                rows.find("value implausible", mask, f"{lies}; set missing", flag)
+
+
+def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: int) -> None:
+    """Dates that cannot be, that are half known, or absent."""
+    known = rows.seconds != NEVER
+    slack = np.array([SLACK_S[p] for p in rows.partial], dtype=np.int64)
+    ahead = known & ((rows.seconds > delivered + DAY_S) | ((rows.updated != NEVER) & (rows.seconds > rows.updated + DAY_S)))
+    rows.find("date in the future", ahead, "is dated after the delivery, or after the resource was written", drop=True)
+    born = births[person]
+    before = known & (born != NEVER) & (rows.seconds < born - slack)
+    rows.find("date before birth", before, "is dated before the patient was born", drop=True)
+
+    dying = known & (rows.variable == "died") & (rows.text == "yes") & rows.stays
+    deaths = np.full(len(births), np.iinfo(np.int64).max, dtype=np.int64)
+    last = np.full(len(births), NEVER, dtype=np.int64)
+    np.minimum.at(deaths, person[dying], rows.seconds[dying])
+    np.maximum.at(last, person[dying], rows.seconds[dying])
+    several = dying & (last[person] - deaths[person] > DAY_S)
+    rows.find("death contradictory", several, "is dated on two days for the same person; flagged", "another day of death is told")
+    after = known & ~dying & (deaths[person] < np.iinfo(np.int64).max)
+    after &= rows.seconds > np.where(after, deaths[person], 0) + DAY_S
+    rows.find("date after death", after, "is dated after the patient died; taken over and flagged", "after death")
+    rows.find("date absent", ~known, "has no date; taken over and flagged")
+    for words in PARTIAL.values():
+        rows.find("date partial", rows.partial == words, f"has its {words}; stands at the start of that time", words)
+
+
+def check_repeats(rows: Rows, person: np.ndarray) -> None:
+    """The same resource twice, of which the last counts, and the same reading twice, of which the first does."""
+    frame = pd.DataFrame({"resource": rows.resource, "spot": rows.file * 2**40 + rows.line})[rows.stays]
+    last = frame.groupby("resource")["spot"].transform("last")
+    repeated = np.zeros(len(rows.stays), dtype=bool)
+    repeated[frame.index[(frame["resource"] != 0) & (frame["spot"] != last)]] = True
+    rows.find("resource repeated", repeated, "stands in the delivery again under the same id; the last one counts", drop=True)
+
+    labels = {label: number for number, label in enumerate(dict.fromkeys(m.label for m in rows.meanings))}
+    label = np.array([labels[m.label] for m in rows.meanings], dtype=np.int64)
+    frame = pd.DataFrame(
+        {
+            "person": person, "seconds": rows.seconds, "label": label[rows.meaning] if len(label) else rows.meaning,
+            "variable": rows.variable, "value": rows.value, "text": rows.text, "spot": rows.file * 2**40 + rows.line,
+        }
+    )[rows.stays & (rows.seconds != NEVER)]  # fmt: skip
+    same = ["person", "seconds", "label", "variable", "value", "text"]
+    again = frame.duplicated(same)
+    if again.any():
+        among = frame[frame.duplicated(same, keep=False)]
+        first = among.groupby(same, dropna=False)["spot"].transform("first")
+        again &= ~frame.index.isin(among.index[among["spot"] == first])      # two in one resource were meant
+        twice = np.zeros(len(rows.stays), dtype=bool)
+        twice[frame.index[again]] = True
+        what = "is the same value of the same person at the same time again; the first one counts"
+        rows.find("duplicate reading", twice, what, drop=True)
+
+
+def check_pressures(rows: Rows, person: np.ndarray) -> None:
+    """Systolic pressures that are not above the diastolic one of the same panel, or of the same moment where there is one."""
+    stays = rows.stays & ~np.isnan(rows.value)
+    upper, lower = (stays & (rows.variable == name) for name in ("sbp_mmhg", "dbp_mmhg"))
+    if not (upper.any() and lower.any()):
+        return
+    panel = rows.file * 2**40 + rows.line
+    swapped = np.zeros(len(stays), dtype=bool)
+    swapped |= _paired(rows, upper, lower, pd.DataFrame({"a": panel, "b": 0}))
+    dated = (rows.seconds != NEVER) & (rows.partial == "")
+    swapped |= _paired(rows, upper & dated, lower & dated, pd.DataFrame({"a": person, "b": rows.seconds}))
+    rows.find("pressures exchanged", swapped, "systolic is not above diastolic; both set missing", SWAPPED)
+    rows.value[swapped] = np.nan
+
+
+def _paired(rows: Rows, upper: np.ndarray, lower: np.ndarray, key: pd.DataFrame) -> np.ndarray:
+    """Rows of pairs with one systolic and one diastolic under the same key, the first not above the second."""
+    frame = key.assign(row=np.arange(len(key)), value=rows.value)
+    sides = [frame[mask].drop_duplicates(["a", "b"], keep=False) for mask in (upper, lower)]
+    pairs = sides[0].merge(sides[1], on=["a", "b"], suffixes=("_upper", "_lower"))
+    wrong = pairs[pairs["value_upper"] <= pairs["value_lower"]]
+    found = np.zeros(len(key), dtype=bool)
+    found[wrong["row_upper"]] = True
+    found[wrong["row_lower"]] = True
+    return found
+
+
+def readings(rows: Rows, persons: list[str], person: np.ndarray, source: Callable[[int], str] | None = None) -> pd.DataFrame:
+    """What stays, as the readings of a delivery."""
+    stays = np.flatnonzero(rows.stays)
+    named = np.array(persons, dtype=object) if persons else np.array([], dtype=object)
+    texts = rows.text[stays]
+    return pd.DataFrame(
+        {
+            "person_id": pd.Series(named[person[stays]], dtype="str"),
+            "at": stamps(rows.seconds[stays]),
+            "phase": pd.Series([""] * len(stays), dtype="str"),
+            "variable": pd.Series(rows.variable[stays], dtype="str"),
+            "value": rows.value[stays],
+            "text": pd.Series(np.where(texts == "", None, texts), dtype="str"),
+            "flag": pd.Series(rows.flag[stays], dtype="str"),
+            "source": pd.Series([(source or rows.where)(row) for row in stays], dtype="str"),
+        }
+    )
