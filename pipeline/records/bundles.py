@@ -1,4 +1,4 @@
-"""JSON of FHIR taken apart: a bundle gives its entries one at a time, so that only one of them is an object in memory."""
+"""JSON of FHIR taken apart: a bundle gives its entries one at a time, so that only one is an object in memory."""
 
 from __future__ import annotations
 

@@ -5,12 +5,10 @@ What fails them is dropped, or kept and flagged, and always a finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-from pipeline.records.items import Items
+from pipeline.records.items import Items, joined
 from pipeline.records.kinds import Findings
 from pipeline.records.quantities import implausible, in_variable, spelled
 from pipeline.records.times import DAY_S, NEVER, PARTIAL, moment, stamps
@@ -39,6 +37,7 @@ class Rows:
         self.variable = np.array(names, dtype=object)[self.meaning] if names else np.array([], dtype=object)
         self.source = np.array([m.source for m in self.meanings], dtype=object)
         self.stays = np.ones(len(self.value), dtype=bool)
+        self.repeated = ~self.stays      # dropped because something else says the same
 
     def where(self, row: int) -> str:
         """The place of a row in the delivery."""
@@ -54,15 +53,15 @@ class Rows:
         chosen = np.flatnonzero(rows & self.stays)
         for meaning in np.unique(self.meaning[chosen]):
             those = chosen[self.meaning[chosen] == meaning]
-            self.findings.add(kind, self.place(meaning), what, self.where(those[0]), len(those))
+            self.findings.add(kind, self.place(int(meaning)), what, self.where(int(those[0])), len(those))
         if flag:
-            self.flag[chosen] = [f"{f}; {flag}" if f else flag for f in self.flag[chosen]]
+            self.flag[chosen] = [joined(f, flag) for f in self.flag[chosen]]
         if drop:
             self.stays[chosen] = False
 
 
 def convert_units(rows: Rows) -> None:
-    """Every number to the unit of its variable, by groups of one code and unit; what cannot be is dropped or missing."""
+    """Every number to the unit of its variable, by groups of one code and unit; what cannot be goes missing."""
     written = rows.value
     rows.value = written.copy()
     count = len(rows.units) or 1
@@ -97,7 +96,8 @@ def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: i
     """Dates that cannot be, that are half known, or absent."""
     known = rows.seconds != NEVER
     slack = np.array([SLACK_S[p] for p in rows.partial], dtype=np.int64)
-    ahead = known & ((rows.seconds > delivered + DAY_S) | ((rows.updated != NEVER) & (rows.seconds > rows.updated + DAY_S)))
+    late = np.where(rows.updated == NEVER, delivered, np.minimum(rows.updated, delivered)) + DAY_S
+    ahead = known & (rows.seconds > late)
     rows.find("date in the future", ahead, "is dated after the delivery, or after the resource was written", drop=True)
     born = births[person]
     before = known & (born != NEVER) & (rows.seconds < born - slack)
@@ -109,7 +109,8 @@ def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: i
     np.minimum.at(deaths, person[dying], rows.seconds[dying])
     np.maximum.at(last, person[dying], rows.seconds[dying])
     several = dying & (last[person] - deaths[person] > DAY_S)
-    rows.find("death contradictory", several, "is dated on two days for the same person; flagged", "another day of death is told")
+    what = "is dated on two days for the same person; flagged"
+    rows.find("death contradictory", several, what, "another day of death is told")
     after = known & ~dying & (deaths[person] < np.iinfo(np.int64).max)
     after &= rows.seconds > np.where(after, deaths[person], 0) + DAY_S
     rows.find("date after death", after, "is dated after the patient died; taken over and flagged", "after death")
@@ -124,30 +125,30 @@ def check_repeats(rows: Rows, person: np.ndarray) -> None:
     last = frame.groupby("resource")["spot"].transform("last")
     repeated = np.zeros(len(rows.stays), dtype=bool)
     repeated[frame.index[(frame["resource"] != 0) & (frame["spot"] != last)]] = True
-    rows.find("resource repeated", repeated, "stands in the delivery again under the same id; the last one counts", drop=True)
+    what = "stands in the delivery again under the same id; the last one counts"
+    rows.find("resource repeated", repeated, what, drop=True)
 
     labels = {label: number for number, label in enumerate(dict.fromkeys(m.label for m in rows.meanings))}
     label = np.array([labels[m.label] for m in rows.meanings], dtype=np.int64)
     frame = pd.DataFrame(
         {
-            "person": person, "seconds": rows.seconds, "label": label[rows.meaning] if len(label) else rows.meaning,
-            "variable": rows.variable, "value": rows.value, "text": rows.text, "spot": rows.file * 2**40 + rows.line,
+            "person": person, "seconds": rows.seconds, "variable": rows.variable, "value": rows.value,
+            "text": rows.text, "label": label[rows.meaning] if len(label) else rows.meaning,
         }
     )[rows.stays & (rows.seconds != NEVER)]  # fmt: skip
-    same = ["person", "seconds", "label", "variable", "value", "text"]
-    again = frame.duplicated(same)
-    if again.any():
-        among = frame[frame.duplicated(same, keep=False)]
-        first = among.groupby(same, dropna=False)["spot"].transform("first")
-        again &= ~frame.index.isin(among.index[among["spot"] == first])      # two in one resource were meant
-        twice = np.zeros(len(rows.stays), dtype=bool)
-        twice[frame.index[again]] = True
-        what = "is the same value of the same person at the same time again; the first one counts"
-        rows.find("duplicate reading", twice, what, drop=True)
+    same = ["person", "seconds", "variable", "value", "text"]
+    again, by_code = (np.zeros(len(rows.stays), dtype=bool) for _ in range(2))
+    by_code[frame.index[frame.duplicated([*same, "label"])]] = True
+    again[frame.index[frame.duplicated(same)]] = True
+    what = "is the same value of the same person at the same time again; the first one counts"
+    rows.find("duplicate reading", by_code, what, drop=True)
+    what = "says what another code says of the same person at the same time; one reading is kept"
+    rows.find("told by several codes", again & ~by_code, what, drop=True)
+    rows.repeated = repeated | again | by_code
 
 
 def check_pressures(rows: Rows, person: np.ndarray) -> None:
-    """Systolic pressures that are not above the diastolic one of the same panel, or of the same moment where there is one."""
+    """Systolic pressures not above the diastolic one of the same panel, or of the same moment where there is one."""
     stays = rows.stays & ~np.isnan(rows.value)
     upper, lower = (stays & (rows.variable == name) for name in ("sbp_mmhg", "dbp_mmhg"))
     if not (upper.any() and lower.any()):
@@ -173,7 +174,7 @@ def _paired(rows: Rows, upper: np.ndarray, lower: np.ndarray, key: pd.DataFrame)
     return found
 
 
-def readings(rows: Rows, persons: list[str], person: np.ndarray, source: Callable[[int], str] | None = None) -> pd.DataFrame:
+def readings(rows: Rows, persons: list[str], person: np.ndarray) -> pd.DataFrame:
     """What stays, as the readings of a delivery."""
     stays = np.flatnonzero(rows.stays)
     named = np.array(persons, dtype=object) if persons else np.array([], dtype=object)
@@ -187,6 +188,6 @@ def readings(rows: Rows, persons: list[str], person: np.ndarray, source: Callabl
             "value": rows.value[stays],
             "text": pd.Series(np.where(texts == "", None, texts), dtype="str"),
             "flag": pd.Series(rows.flag[stays], dtype="str"),
-            "source": pd.Series([(source or rows.where)(row) for row in stays], dtype="str"),
+            "source": pd.Series([rows.where(row) for row in stays.tolist()], dtype="str"),
         }
     )

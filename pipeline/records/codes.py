@@ -2,9 +2,9 @@
 
 `codes.csv` holds a row for each code and variable. `match` is "is" for one code and "starts" for all that begin so
 (ICD-10 and ATC, written without points); of several beginnings the longest counts for each variable, and one without a
-variable takes back what shorter ones say. `unit` is the kind of unit that the code stands for, `fixed` says that where no
-unit is written it can be no other. `level` is what a code says by itself (a diagnosis, an answer); variable "*" is any
-yes-or-no variable.
+variable takes back what shorter ones say. `unit` is the kind of unit that the code stands for, `fixed` says that where
+no unit is written it can be no other. `level` is what a code says by itself (a diagnosis, an answer); variable "*" is
+any yes-or-no variable.
 """
 
 from __future__ import annotations
@@ -99,13 +99,6 @@ def elsewhere(code: str) -> str:
         if (system, code) in _exact():
             return name
     return ""
-
-
-def preferred(variable: Variable) -> str:
-    """The OMOP concept under which readings of the variable are written; "" if the table has none."""
-    of_kind = {"number": lambda row: row["unit"], "category": lambda row: row["level"] in {"", "yes"}}[variable.kind]
-    rows = (r for rows in _exact().values() for r in rows if r["system"] == "omop" and r["variable"] == variable.name)
-    return next((row["code"] for row in rows if of_kind(row)), "")
 
 
 @cache

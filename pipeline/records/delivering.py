@@ -81,14 +81,15 @@ def fingerprint(path: Path) -> str:
 
 
 def _settle(rows: Rows, out: Intake) -> None:
-    """How many statements of each kind came through: one counts as taken if any of its variables has a value."""
+    """What became of each statement that was understood: it is taken if any of its variables has a value."""
+    has_value = ~np.isnan(rows.value) | (rows.text != "")
     spot = pd.DataFrame(
         {
             "source": rows.source[rows.meaning] if len(rows.source) else rows.meaning,
             "file": rows.file, "line": rows.line, "part": rows.part,
-            "taken": rows.stays & (~np.isnan(rows.value) | (rows.text != "")),
+            "end": np.where(rows.stays & has_value, 2, np.where(rows.repeated, 1, 0)),
         }
     )  # fmt: skip
-    statements = spot.groupby(["source", "file", "line", "part"], sort=False)["taken"].any()
-    for source, taken in statements.groupby(level="source"):
-        out.ledger.taken(str(source), len(taken), int(taken.sum()))
+    statements = spot.groupby(["source", "file", "line", "part"], sort=False)["end"].max().reset_index()
+    for (source, end), times in statements.groupby(["source", "end"]).size().items():
+        out.ledger.count(str(source), ("refused", "repeated", "taken")[int(end)], int(times))

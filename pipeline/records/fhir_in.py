@@ -29,10 +29,10 @@ def read_fhir(
 ) -> Delivery:
     """People and readings of a file or folder of FHIR R4.
 
-    `delivered` is the day on which the records were handed over, after which nothing can be dated; if it is not told, the
-    newest timestamp of a bundle, else today. A person is the patient's logical id, or with `identify_by="identifier"` the
-    first identifier. A reading in `readings` whose value is missing was implausible, and its flag says so. `identity` holds
-    beside the file's what became of all statements (`counts`).
+    `delivered` is the day on which the records were handed over, after which nothing can be dated; if it is not told,
+    the newest timestamp of a bundle, else today. A person is the patient's logical id, or with
+    `identify_by="identifier"` the first identifier. A reading in `readings` whose value is missing was implausible, and
+    its flag says so. `identity` holds beside the file's what became of all statements (`counts`).
 
     Raises `TableError` where a file is damaged, is no FHIR or another version than R4: then nothing is taken.
     """

@@ -1,4 +1,4 @@
-"""Resources out of files: bundles, ndjson, folders, gzip and zip, read so that memory stays bounded whatever stands there.
+"""Resources out of files: bundles, ndjson, folders, gzip and zip, read so that memory stays bounded.
 
 A line or bundle beyond its limit is refused before it is in memory, and what is packed is watched while it is unpacked.
 Whatever is wrong with a file is said in one sentence that names file and line; nothing of the delivery is taken then.
@@ -21,6 +21,7 @@ from pipeline.schema import TableError
 
 LINES = (".ndjson", ".jsonl")
 MEGABYTE = 1 << 20
+BOM = b"\xef\xbb\xbf"
 
 
 class Limits(NamedTuple):
@@ -203,7 +204,7 @@ def _text(raw: bytes, name: str, line: str) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TableError(f"{name}{line}: is UTF-16; FHIR is UTF-8, save it so")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.removeprefix(BOM).decode()
     except UnicodeDecodeError as fault:
         row = line or f", line {raw.count(10, 0, fault.start) + 1}"
         raise TableError(f"{name}{row}: byte {fault.start + 1} is no UTF-8, which FHIR is; save it so") from None

@@ -1,4 +1,4 @@
-"""What readers of resources share: where statements, people, unmapped codes and findings of one delivery are gathered."""
+"""What readers of resources share: where statements, people, unmapped codes and findings are gathered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pipeline.records.codes import Target, elsewhere, level, short, targets
 from pipeline.records.files import Found
-from pipeline.records.items import Items, Ledger, Meaning, Unit, Unmapped
+from pipeline.records.items import Items, Ledger, Meaning, Unit, Unmapped, joined
 from pipeline.records.kinds import Findings
 from pipeline.records.people import People, subject
 
@@ -52,7 +52,7 @@ class Intake:
 
     def leave(self, concept: Coded, said: Statement) -> None:
         """Count a statement whose code has no variable; one without any code is a finding."""
-        first = next((c for c in concept.get("coding", ()) if c.get("code")), {})
+        first: Coded = next((c for c in concept.get("coding", ()) if c.get("code")), {})
         if not first:
             what = "has no code; nothing tells what it is about"
             self.findings.add("code absent", f"{said.source}.code", what, example(said))
@@ -85,7 +85,7 @@ class Intake:
             items.units(unit),
             value,
             items.texts(text),
-            items.flags("; ".join(f for f in (*said.flags, *flags, target.flag) if f)),
+            items.flags(joined(*said.flags, *flags, target.flag)),
             items.files(f"{found.file}, {'entry' if found.in_bundle else 'line'}"),
             found.line,
             said.part,

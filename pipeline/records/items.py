@@ -18,6 +18,14 @@ from pipeline.records.codes import Target
 Kept = TypeVar("Kept", bound=Hashable)
 
 
+def joined(*flags: str) -> str:
+    """Several flags as one text, each once."""
+    given = [flag for flag in flags if flag]
+    if len(given) < 2:
+        return given[0] if given else ""
+    return "; ".join(dict.fromkeys(part for flag in given for part in flag.split("; ")))
+
+
 class Pool(Generic[Kept]):
     """Distinct things in the order met, each with its number."""
 
@@ -94,7 +102,8 @@ class Items:
 class Ledger:
     """What became of everything that was read, so that nothing goes missing unseen.
 
-    For each kind: `read` is the sum of taken, unmapped, ignored, absent, refused, panel and unused.
+    For each kind: `read` is the sum of taken, repeated, unmapped, ignored, absent, refused, panel (of which the
+    components count) and unused.
     """
 
     def __init__(self) -> None:
@@ -105,12 +114,6 @@ class Ledger:
         kind = self.counts.setdefault(source, Counter())
         kind["read"] += times
         kind[what] += times
-
-    def taken(self, source: str, read: int, taken: int) -> None:
-        """Of `read` statements of a kind that were understood, `taken` came through all checks."""
-        if read:
-            self.count(source, "taken", taken)
-            self.count(source, "refused", read - taken)
 
 
 class Unmapped:

@@ -8,6 +8,7 @@ from pipeline.delivery import Finding, Severity
 KINDS: dict[str, Severity] = {
     "not valid R4": "refused",
     "file not read": "note",
+    "table absent": "note",
     "entry without resource": "note",
     "more pages": "suspect",
     "resource not used": "note",
@@ -29,6 +30,7 @@ KINDS: dict[str, Severity] = {
     "unit contradicts itself": "refused",
     "pressures exchanged": "refused",
     "duplicate reading": "refused",
+    "told by several codes": "note",
     "date absent": "suspect",
     "date partial": "suspect",
     "date in the future": "refused",

@@ -59,7 +59,8 @@ class People:
             self.names.setdefault(f"identifier {one[0]}|{one[1]}", person)
             if self._owner.setdefault(one, person) != person:
                 what = "two patients have the same identifier; one person may stand under two ids"
-                self.findings.add("patients share an identifier", f"Patient.identifier {one[0]}".rstrip(), what, example)
+                where = f"Patient.identifier {one[0]}".rstrip()
+                self.findings.add("patients share an identifier", where, what, example)
         self._merge(person, patient, example)
         return person
 

@@ -58,7 +58,9 @@ def in_variable(values: np.ndarray, unit: Unit, target: Target) -> Converted:
     return Converted(converted)
 
 
-def implausible(values: np.ndarray, written: np.ndarray, unit: str, variable: Variable) -> tuple[np.ndarray, np.ndarray]:
+def implausible(
+    values: np.ndarray, written: np.ndarray, unit: str, variable: Variable
+) -> tuple[np.ndarray, np.ndarray]:
     """Which values cannot be, and for each the unit under which it could (or "")."""
     outside = is_implausible(values, variable)
     likely = np.full(len(values), "", dtype=object)
@@ -85,7 +87,8 @@ def _without(values: np.ndarray, target: Target) -> Converted:
     if variable.unit == "1" or variable.unit.startswith("{"):      # a count, score or ratio has none
         return Converted(values.copy())
     if not target.fixed:
-        what = f"has no unit, and its code leaves it open; {variable.name} needs one, such as {target.unit or variable.unit}"
+        wanted = target.unit or variable.unit
+        what = f"has no unit, and its code leaves it open; {variable.name} needs one, such as {wanted}"
         return Converted(None, "unit absent", what)
     what = f"has no unit; its code allows only {target.unit}, which was assumed"
     return Converted(convert(values, target.unit, variable), "unit assumed", what, f"unit assumed {target.unit}")

@@ -1,10 +1,10 @@
 """Whether a resource is FHIR R4, told by the R4B models of `fhir.resources` at a tenth of their time.
 
-A model checks an element in two ways: which keys stand in it together (known, required, one of several), and whether each
-value is of the type that the key has. The first depends on the keys alone. So an element whose keys were not met before is
-validated by its model in full, and one whose keys were met has each of its values checked by the validator of its type,
-all the way down. Beyond the models a value has to be the JSON type of the specification (a number is no text), and a code
-with a closed list has to be on it.
+A model checks an element in two ways: which keys stand in it together (known, required, one of several), and whether
+each value is of the type that the key has. The first depends on the keys alone. So an element whose keys were not met
+before is validated by its model in full, and one whose keys were met has each of its values checked by the validator of
+its type, all the way down. Beyond the models a value has to be the JSON type of the specification (a number is no
+text), and a code with a closed list has to be on it.
 
 R4B and R4 do not differ in the resources that are read here.
 """
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from pipeline.runs import RunError
 
+# What is read; any resource can be checked.
 MODELS = ("Patient", "Observation", "Condition", "MedicationStatement", "MedicationRequest", "Medication", "Bundle")
 # Lists that the models cut off or do not carry; from the value sets of the specification.
 CLOSED = {
@@ -62,7 +63,7 @@ class _Plan(NamedTuple):
 
 
 def check(resource: dict[str, Any]) -> None:
-    """Raises `Invalid` if the resource, of one of `MODELS`, is not R4."""
+    """Raises `Invalid` if the resource is not R4."""
     _check(resource, model(resource["resourceType"]))
 
 
@@ -104,13 +105,13 @@ def _check(node: Any, cls: Any) -> None:
         _validate(node, cls)
     key = ""
     try:
-        for (key, how, by), value in zip(steps, node.values(), strict=True):
+        for (key, how, by), value in zip(steps, node.values(), strict=True):  # noqa: B007  (told when it fails)
             if how == VALUE:
                 if value.__class__ is not str or value not in by.right:
                     by.check(value)
             elif how == ELEMENT:
                 _check(value, by)
-            elif how == ELEMENTS or how == VALUES:
+            elif how != SKIP:
                 if value.__class__ is not list:
                     raise Invalid(f"is {_json(value)} where R4 has a list")
                 for item in value:
@@ -202,7 +203,8 @@ class _Leaf:
 
     def check(self, value: Any) -> None:
         """Raises `Invalid` if the value is not of the type."""
-        if value.__class__ not in self.types:
+        kind = value.__class__
+        if kind not in self.types:
             raise Invalid(f"is {_json(value)} where R4 has {_words(self.types)}")
         if self.closed and value not in self.closed:
             raise Invalid(f"is none of {', '.join(sorted(self.closed))}")
@@ -216,7 +218,7 @@ class _Leaf:
             errors = getattr(fault, "errors", None)
             message = errors(include_input=False, include_url=False)[0]["msg"] if errors else str(fault)
             raise Invalid(f"is not as R4 has it ({_plain(message)})") from None
-        if value.__class__ is str and len(value) < LONG and len(self.right) < KEPT:
+        if kind is str and len(value) < LONG and len(self.right) < KEPT:
             self.right.add(value)
 
 

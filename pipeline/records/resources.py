@@ -159,7 +159,8 @@ def _category(holder: Resource, target: Target, label: str, said: Statement, out
     text, flag = holder.get("valueString", ""), ""
     truth = holder.get("valueBoolean")
     if target.level:      # the code says it all, unless it is denied
-        text = "no" if truth is False or (coded and (out.answer(variable.name, coded) or ("",))[0] == "no") else target.level
+        said_no = truth is False or (coded is not None and (out.answer(variable.name, coded) or ("",))[0] == "no")
+        text = "no" if said_no else target.level
     elif coded is not None:
         known = out.answer(variable.name, coded)
         if known is None and coded.get("coding"):
@@ -233,8 +234,8 @@ def _of_drug(resource: Resource) -> Coded:
 def _observed(resource: Resource) -> tuple[str, str]:
     """When something was observed, and a flag where that is not what is written."""
     period = resource.get("effectivePeriod", {})
-    time = resource.get("effectiveDateTime") or resource.get("effectiveInstant") or period.get("start") or period.get("end")
-    if time:
+    point = resource.get("effectiveDateTime") or resource.get("effectiveInstant")
+    if time := point or period.get("start") or period.get("end"):
         return time, ""
     events = resource.get("effectiveTiming", {}).get("event")
     if events:
