@@ -66,15 +66,16 @@ def walk(path: Path, limits: Limits = LIMITS) -> Iterator[Found | Skipped]:
             yield from _opened(name, file, one.stat().st_size, limits, alone=not path.is_dir())
 
 
-def _opened(name: str, file: BinaryIO, size: int, limits: Limits, *, alone: bool) -> Iterator[Found | Skipped]:
-    lower = name.lower()
+def _opened(
+    name: str, file: BinaryIO, size: int, limits: Limits, *, alone: bool, inner_name: str = ""
+) -> Iterator[Found | Skipped]:
+    lower = (inner_name or name).lower()
     try:
         if lower.endswith(".zip"):
             yield from _members(name, file, limits)
         elif lower.endswith(".gz"):
-            inner = gzip.GzipFile(fileobj=file)
-            watched = io.BufferedReader(_Watched(name, inner, size, limits), MEGABYTE)
-            yield from _opened(name[:-3], watched, size, limits, alone=alone)
+            watched = io.BufferedReader(_Watched(name, gzip.GzipFile(fileobj=file), size, limits), MEGABYTE)
+            yield from _opened(name, watched, size, limits, alone=alone, inner_name=lower[:-3])
         elif lower.endswith(LINES):
             yield from _lines(name, file, limits)
         elif lower.endswith(".json"):
@@ -162,7 +163,9 @@ def _lines(name: str, file: BinaryIO, limits: Limits) -> Iterator[Found | Skippe
 
 
 def _whole(name: str, file: BinaryIO, limits: Limits, *, alone: bool) -> Iterator[Found | Skipped]:
-    raw = file.read(limits.bundle + 1)
+    raw = bytearray()
+    while len(raw) <= limits.bundle and (part := file.read(MEGABYTE)):      # a larger read would claim its size at once
+        raw += part
     if len(raw) > limits.bundle:
         raise TableError(
             f"{name}: is larger than {_size(limits.bundle)}, the most of one JSON file; "
@@ -200,11 +203,11 @@ def _require_fhir(resource: Any, name: str, line: str) -> None:
         raise TableError(f"{name}{line}: has no resourceType; it is not FHIR")
 
 
-def _text(raw: bytes, name: str, line: str) -> str:
+def _text(raw: bytes | bytearray, name: str, line: str) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TableError(f"{name}{line}: is UTF-16; FHIR is UTF-8, save it so")
     try:
-        return raw.removeprefix(BOM).decode()
+        return (raw[len(BOM) :] if raw.startswith(BOM) else raw).decode()
     except UnicodeDecodeError as fault:
         row = line or f", line {raw.count(10, 0, fault.start) + 1}"
         raise TableError(f"{name}{row}: byte {fault.start + 1} is no UTF-8, which FHIR is; save it so") from None

@@ -28,7 +28,7 @@ CLOSED = {
     ),
     ("Quantity", "comparator"): ("<", "<=", ">=", ">"),
 }  # fmt: skip
-KEPT = 20_000       # values of a type that are known to be right, beyond which each is checked again
+KEPT = 20_000       # values of a type, and sets of keys, that are known to be right; beyond these each is checked again
 LONG = 200          # characters beyond which a text is not kept
 TEXT, NUMBER = (str,), (int, float)
 JSON_TYPES: dict[Any, tuple[type, ...]] = {
@@ -97,12 +97,8 @@ _PLANS: dict[tuple[Any, ...], _Plan] = {}
 def _check(node: Any, cls: Any) -> None:
     if node.__class__ is not dict:
         raise Invalid(f"is {_json(node)} where R4 has an element")
-    try:
-        always, steps = _PLANS[(cls, *node)]
-    except KeyError:
-        always, steps = _compile(node, cls)
-    if always:
-        _validate(node, cls)
+    plan = _PLANS.get((cls, *node))
+    always, steps = plan or _plan(node, cls)
     key = ""
     try:
         for (key, how, by), value in zip(steps, node.values(), strict=True):  # noqa: B007  (told when it fails)
@@ -122,19 +118,21 @@ def _check(node: Any, cls: Any) -> None:
     except Invalid as fault:
         fault.path.append(key)
         raise
+    if plan is None or always:
+        _validate(node, cls)
+        if len(_PLANS) < KEPT:
+            _PLANS[(cls, *node)] = _Plan(always, steps)
 
 
-def _compile(node: dict[str, Any], cls: Any) -> _Plan:
-    """How an element with these keys is checked from now on; it is validated by its model first.
+def _plan(node: dict[str, Any], cls: Any) -> _Plan:
+    """How an element with these keys is checked, beside its model.
 
-    One with an extension of a primitive, or with contained resources, is validated by its model each time.
+    One with an extension of a primitive, or with contained resources, is validated by its model each time; of others the
+    model need see one only.
     """
-    _validate(node, cls)
     known = _steps(cls)
-    always = any(key[0] == "_" or key == "contained" for key in node)
-    plan = _Plan(always, tuple(known.get(key) or _Step(key, SKIP, None) for key in node))
-    _PLANS[(cls, *node)] = plan
-    return plan
+    always = any(key[:1] == "_" or key == "contained" for key in node)
+    return _Plan(always, tuple(known.get(key) or _Step(key, SKIP, None) for key in node))
 
 
 def _validate(node: dict[str, Any], cls: Any) -> None:
