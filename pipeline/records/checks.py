@@ -76,11 +76,12 @@ def convert_units(rows: Rows) -> None:
         if done.values is None:
             rows.find(done.kind, mask, done.what, drop=True)
             continue
-        if done.kind:
-            rows.find(done.kind, mask, done.what, done.flag)
         used = spelled(unit, target)
         outside, likely = implausible(done.values, written[index], used, target.variable)
         rows.value[index] = np.where(outside, np.nan, done.values)
+        if done.kind:
+            mask[index[outside]] = False
+            rows.find(done.kind, mask, done.what, done.flag)
         for other in sorted(set(likely[outside])):
             mask[:] = False
             mask[index[outside & (likely == other)]] = True

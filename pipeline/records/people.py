@@ -37,6 +37,7 @@ class People:
         self.known: dict[str, Known] = {}
         self._owner: dict[tuple[str, str], str] = {}    # identifier -> person_id
         self._unclear: set[str] = set()                 # whose sex contradicts itself
+        self._deaths: set[tuple[str, str]] = set()
 
     def add(self, patient: dict[str, Any], url: str, example: str) -> str | None:
         """Take over a Patient; its person_id, or None if it has none."""
@@ -63,6 +64,12 @@ class People:
                 self.findings.add("patients share an identifier", where, what, example)
         self._merge(person, patient, example)
         return person
+
+    def dies(self, person: str, time: str) -> bool:
+        """Note a death; whether this was not told before."""
+        known = len(self._deaths)
+        self._deaths.add((person, time))
+        return len(self._deaths) > known
 
     def _merge(self, person: str, patient: dict[str, Any], example: str) -> None:
         gender = patient.get("gender", "")

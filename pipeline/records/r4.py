@@ -28,7 +28,7 @@ CLOSED = {
     ),
     ("Quantity", "comparator"): ("<", "<=", ">=", ">"),
 }  # fmt: skip
-KEPT = 20_000       # values of a type, and sets of keys, that are known to be right; beyond these each is checked again
+KEPT = 20_000       # values of a type, and sets of keys, known to be right; beyond these each is checked again
 LONG = 200          # characters beyond which a text is not kept
 TEXT, NUMBER = (str,), (int, float)
 JSON_TYPES: dict[Any, tuple[type, ...]] = {
@@ -127,8 +127,8 @@ def _check(node: Any, cls: Any) -> None:
 def _plan(node: dict[str, Any], cls: Any) -> _Plan:
     """How an element with these keys is checked, beside its model.
 
-    One with an extension of a primitive, or with contained resources, is validated by its model each time; of others the
-    model need see one only.
+    One with an extension of a primitive, or with contained resources, is validated by its model each time; of others
+    the model need see one only.
     """
     known = _steps(cls)
     always = any(key[:1] == "_" or key == "contained" for key in node)

@@ -33,9 +33,13 @@ def patient(resource: Resource, found: Found, out: Intake) -> None:
     died = resource.get("deceasedDateTime", "")
     if person is None or not (died or resource.get("deceasedBoolean")):
         return
+    if not out.people.dies(person, died):      # told before: patients stand in many bundles
+        out.ledger.count("Patient.deceased", "repeated")
+        return
     who = f"Patient/{resource['id']}" if resource.get("id") else subject(found.url)
     flags = () if died else ("day of death not known",)
-    said = Statement("Patient.deceased", who, died, "", flags, found)
+    nameless = found._replace(resource={"resourceType": "Patient"}, url="")     # may well stand here again
+    said = Statement("Patient.deceased", who, died, "", flags, nameless)
     out.take(said, PRESENT, "Patient.deceased", float("nan"), Unit(), "yes")
 
 

@@ -88,4 +88,5 @@ def kinds(delivery, *, notes=False):
 
 def settled(delivery):
     """Whether everything that was read came to one end each."""
-    return all(c["read"] == sum(n for end, n in c.items() if end != "read") for c in delivery.identity["counts"].values())
+    counts = delivery.identity["counts"].values()
+    return all(count["read"] == sum(n for end, n in count.items() if end != "read") for count in counts)
