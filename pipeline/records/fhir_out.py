@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from pipeline.records import r4
-from pipeline.records.codes_out import FLAG, PANEL, VARIABLE, answer, concept, quantity
+from pipeline.records.codes_out import FLAG, PANEL, answer, concept, quantity
 from pipeline.records.times import written
 from pipeline.runs import RunError
 from pipeline.schema import TableError, variables
@@ -39,6 +39,8 @@ def write_fhir(people: pd.DataFrame, readings: pd.DataFrame, path: Path) -> int:
     if phases := int((readings["phase"] != "").sum()):
         raise TableError(f"readings: {phases} have a phase instead of a date; FHIR has no place for it")
     ids = patient_ids(people["person_id"])
+    if unknown := sorted(set(readings["variable"]) - set(variables())):
+        raise TableError(f"readings: variable {', '.join(unknown)} is not of the library")
     if strange := set(readings["person_id"]) - set(ids):
         raise TableError(f"readings: {len(strange)} person_id are not in people")
     return write(path, chain(_patients(people, readings, ids), _observations(readings, ids)))
@@ -148,9 +150,7 @@ def _partners(frame: pd.DataFrame) -> dict[int, int]:
 
 
 def _value(name: str, value: float, text: str | None, flag: str) -> Resource:
-    variable = variables().get(name)
-    if variable is None:
-        raise TableError(f"readings: variable {name} is not of the library, and has no code under {VARIABLE}")
+    variable = variables()[name]
     if variable.kind == "category":
         return {"valueCodeableConcept": answer(variable, str(text))}
     comparator = next((mark for words, mark in COMPARATORS.items() if words in flag.split("; ")), "")

@@ -103,7 +103,7 @@ def open_tables(path: Path) -> Tables:
         raise RunError(f"{path} is missing: give a DuckDB file, or a folder of Parquet or CSV files named by table")
     try:
         connection = duckdb.connect(str(path), read_only=True) if path.is_file() else duckdb.connect()
-        connection.execute(f"SET memory_limit = '{MEMORY}'")
+        connection.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = ''")     # nothing of a person on disk
         relations = _in_database(connection) if path.is_file() else _files(path)
     except duckdb.Error as fault:
         raise TableError(f"{path.name}: is no DuckDB database that can be read ({_first(fault)})") from None

@@ -52,7 +52,7 @@ def in_variable(values: np.ndarray, unit: Unit, target: Target) -> Converted:
     if unit.code and unit.words and _contradicts(_spelled(unit.words, variable), text, variable):
         what = f"unit is {unit.code!r} as code and {unit.words!r} in words; mend one of them"
         return Converted(None, "unit contradicts itself", what)
-    if target.unit and not is_same_kind(text, target.unit):
+    if target.unit not in ("", text) and not is_same_kind(text, target.unit):
         what = f"comes in {text}, though its code stands for {target.unit}; converted by the unit that is written"
         return Converted(converted, "unit of another kind", what, f"in {text} under a code for {target.unit}")
     return Converted(converted)
