@@ -91,8 +91,7 @@ def _refuse(found: Found, fault: r4.Invalid, out: Intake) -> None:
         raise TableError(
             f"{place(found)}: is FHIR {other}, not R4 ({fault.place(kind)} {fault.what}); export the records as R4"
         )
-    if fault.path == ["code"] and fault.what == "is missing":
-        out.findings.add("code absent", f"{kind}.code", "has no code; nothing tells what it is about", place(found))
-    else:
-        out.findings.add("not valid R4", fault.place(kind), fault.what, place(found))
+    where = fault.place(kind)
+    no_code = where in {f"{kind}.code", f"{kind}.code.coding.code"} and fault.what in {r4.MISSING, r4.EMPTY}
+    out.findings.add("code absent" if no_code else "not valid R4", where, fault.what, place(found))
     out.ledger.count(kind, "refused")

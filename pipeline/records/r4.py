@@ -35,6 +35,7 @@ JSON_TYPES: dict[Any, tuple[type, ...]] = {
     bool: (bool,), int: (int,), decimal.Decimal: NUMBER, float: NUMBER, str: TEXT,
     datetime.date: TEXT, datetime.datetime: TEXT, datetime.time: TEXT,
 }  # fmt: skip
+EMPTY, MISSING = "is empty text, which R4 has nowhere", "is missing"
 SKIP, VALUE, VALUES, ELEMENT, ELEMENTS = range(5)
 
 
@@ -143,7 +144,7 @@ def _validate(node: dict[str, Any], cls: Any) -> None:
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
         where = [str(part) for part in first["loc"] if part != "root" and not isinstance(part, int)]
-        what = {"extra_forbidden": "is not known to R4", "missing": "is missing"}.get(first["type"].split(".")[-1])
+        what = {"extra_forbidden": "is not known to R4", "missing": MISSING}.get(first["type"].split(".")[-1])
         raise Invalid(what or f"is not as R4 has it ({_plain(first['msg'])})", *reversed(where)) from None
     except (KeyError, ImportError, AttributeError, TypeError):     # of a contained resource that is none
         raise Invalid("holds what no model of R4 knows") from None
@@ -204,6 +205,8 @@ class _Leaf:
         kind = value.__class__
         if kind not in self.types:
             raise Invalid(f"is {_json(value)} where R4 has {_words(self.types)}")
+        if value == "":
+            raise Invalid(EMPTY)
         if self.closed and value not in self.closed:
             raise Invalid(f"is none of {', '.join(sorted(self.closed))}")
         if self.types is NUMBER:         # every finite number of JSON is a decimal of R4

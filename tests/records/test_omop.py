@@ -190,7 +190,7 @@ def test_defects_of_rows_are_findings(read):
 
 
 def test_a_missing_column_or_table_is_said(read, tmp_path):
-    with pytest.raises(TableError, match="table MEASUREMENT has no column unit_concept_id, which OMOP CDM 5.4 has"):
+    with pytest.raises(TableError, match=r"table MEASUREMENT has no column unit_concept_id, which OMOP CDM 5\.4 has"):
         read(measurement=TWO.drop(columns="unit_concept_id"))
     (tmp_path / "tables" / "PERSON.parquet").unlink()
     with pytest.raises(TableError, match="has no table PERSON"):
