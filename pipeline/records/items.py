@@ -64,6 +64,7 @@ class Meaning(NamedTuple):
     source: str        # kind of resource or table, such as "Observation.component"
 
 
+LONGEST = 200      # characters of a code's words that are kept
 COLUMNS = {
     "subject": "q", "time": "q", "updated": "q", "meaning": "q", "unit": "q", "value": "d", "text": "q", "flag": "q",
     "file": "q", "line": "q", "part": "q", "resource": "q",
@@ -124,6 +125,7 @@ class Unmapped:
 
     def add(self, system: str, code: str, display: str, example: str, times: int = 1) -> None:
         """One more statement under a code; without a code its words stand for it."""
-        row = self.rows.setdefault((system, code or display), [display, 0, example])
+        display = display[:LONGEST]
+        row = self.rows.setdefault((system[:LONGEST], code[:LONGEST] or display), [display, 0, example])
         row[0] = row[0] or display
         row[1] += times

@@ -28,6 +28,7 @@ EQUALS = {
     "m[IU]/L": {"mU/L": "m[IU]/L", "mIU/L": "m[IU]/L", "uU/mL": "m[IU]/L", "µU/mL": "m[IU]/L", "uIU/mL": "m[IU]/L"},
 }
 NEAR = 1e-9
+LONGEST = 60     # characters of a unit
 
 
 class Converted(NamedTuple):
@@ -45,6 +46,8 @@ def in_variable(values: np.ndarray, unit: Unit, target: Target) -> Converted:
     text = _spelled(unit.text, variable)
     if not text:
         return _without(values, target)
+    if len(text) > LONGEST:
+        return Converted(None, "unit does not fit", f"unit of {len(text)} characters is none")
     try:
         converted = convert(values, text, variable)
     except TableError as fault:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import math
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -29,6 +28,7 @@ CLOSED = {
     ("Quantity", "comparator"): ("<", "<=", ">=", ">"),
 }  # fmt: skip
 KEPT = 20_000       # values of a type, and sets of keys, known to be right; beyond these each is checked again
+LARGEST = 1e300
 LONG = 200          # characters beyond which a text is not kept
 TEXT, NUMBER = (str,), (int, float)
 JSON_TYPES: dict[Any, tuple[type, ...]] = {
@@ -210,8 +210,8 @@ class _Leaf:
         if self.closed and value not in self.closed:
             raise Invalid(f"is none of {', '.join(sorted(self.closed))}")
         if self.types is NUMBER:         # every finite number of JSON is a decimal of R4
-            if not math.isfinite(value):
-                raise Invalid("is not a finite number")
+            if not abs(value) <= LARGEST:     # infinities and what is no number among them
+                raise Invalid("is larger than any number that can be kept")
             return
         try:
             self.validate(value)

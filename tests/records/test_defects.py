@@ -47,6 +47,8 @@ def test_good_records_have_no_findings(tmp_path):
     [
         # units
         (observation("29463-7", amount(81, "mm[Hg]"), number=9), "unit does not fit", 0),
+        (observation("29463-7", amount(81, "9**9**9**9"), number=9), "unit does not fit", 0),
+        (observation("29463-7", amount(81, "kg" * 1000), number=9), "unit does not fit", 0),
         (observation("2345-7", amount(95, "mmol/L"), number=9), "unit implausible", 0),
         (observation("4548-4", amount(48, "%"), number=9), "unit implausible", 0),
         (observation("8302-2", amount(1.82, "cm"), number=9), "unit implausible", 0),

@@ -79,18 +79,20 @@ def test_nothing_passes_that_the_models_refuse():
     rng, refused = random.Random(5), 0
     for resource in GOOD:
         r4.check(resource)      # so that its keys are known
-    for _ in range(2500):
+    for _ in range(1500):
         resource = mutated(rng.choice(GOOD), rng)
         if not accepted_by_models(resource):
             refused += 1
             assert not accepted(resource), json.dumps(resource)
-    assert refused > 800
+    assert refused > 500
 
 
 @pytest.mark.parametrize(
     ("resource", "place", "what"),
     [
         (observation(value={"value": "120"}), f"{QUANTITY}.value", "is text where R4 has a number"),
+        (observation(value={"value": 10**400}), f"{QUANTITY}.value", "is larger than any number"),
+        (observation(value={"value": float("inf")}), f"{QUANTITY}.value", "is larger than any number"),
         (observation(value={"value": True}), f"{QUANTITY}.value", "is true or false where R4 has a number"),
         (observation(value=amount(120, "g", comparator="about")), f"{QUANTITY}.comparator", "is none of <, <=, >, >="),
         (observation(status="done"), "Observation.status", "is none of"),
