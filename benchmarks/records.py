@@ -2,8 +2,8 @@
 
 `taskset --cpu-list 0 python -m benchmarks.records` (about three minutes, most of it the generator). Each row is a
 process of its own, imports included; CPU is user and system time, the least of three runs, memory the peak of the
-process. "By the models alone" validates each Observation in full by `fhir.resources`, does nothing else, and is measured
-on 3,000 of them.
+process. "By the models alone" validates each Observation in full by `fhir.resources`, does nothing else, and is
+measured on 3,000 of them.
 
 3,000 people of carebundle 0.5.0, x86_64, Python 3.11.7:
 
@@ -70,9 +70,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or Path(scratch) / "fhir"
         if not (folder / "Observation.ndjson").exists():
-            command = [str(Path(sys.executable).with_name("carebundle")), "generate", "--profile", "mixed", "--sex", "mixed"]
-            options = ["--count", str(arguments.people), "--seed", "7", "--format", "ndjson", "--out", str(folder)]
-            subprocess.run([*command, *options], check=True, capture_output=True)
+            command = [str(Path(sys.executable).with_name("carebundle")), "generate", "--profile", "mixed"]
+            options = ["--sex", "mixed", "--count", str(arguments.people), "--seed", "7"]
+            output = ["--format", "ndjson", "--out", str(folder)]
+            subprocess.run([*command, *options, *output], check=True, capture_output=True)
         alone = Path(scratch) / "observations"
         alone.mkdir()
         for name in ("Patient.ndjson", "Observation.ndjson"):

@@ -14,6 +14,7 @@ from pipeline.records.quantities import implausible, in_variable, spelled
 from pipeline.records.times import DAY_S, NEVER, PARTIAL, moment, stamps
 
 SLACK_S = {"": DAY_S, PARTIAL[7]: 32 * DAY_S, PARTIAL[4]: 367 * DAY_S}     # time zones; and dates half known
+ALWAYS = np.iinfo(np.int64).max
 SWAPPED = "systolic not above diastolic, set missing"
 
 
@@ -49,8 +50,9 @@ class Rows:
         return f"{self.meanings[meaning].label} ({self.meanings[meaning].target.variable.name})"
 
     def find(self, kind: str, rows: np.ndarray, what: str, flag: str = "", *, drop: bool = False) -> None:
-        """Rows with the same fault: found for each code, flagged, dropped if so wished."""
-        chosen = np.flatnonzero(rows & self.stays)
+        """Rows (a mask, or numbers) with the same fault: found for each code, flagged, dropped if so wished."""
+        chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
+        chosen = chosen[self.stays[chosen]]
         for meaning in np.unique(self.meaning[chosen]):
             those = chosen[self.meaning[chosen] == meaning]
             self.findings.add(kind, self.place(int(meaning)), what, self.where(int(those[0])), len(those))
@@ -70,27 +72,24 @@ def convert_units(rows: Rows) -> None:
     for key, members in groups:
         index = members.to_numpy()
         target, unit = rows.meanings[int(key) // count].target, rows.units[int(key) % count]
-        mask = np.zeros(len(written), dtype=bool)
-        mask[index] = True
         done = in_variable(written[index], unit, target)
         if done.values is None:
-            rows.find(done.kind, mask, done.what, drop=True)
+            rows.find(done.kind, index, done.what, drop=True)
             continue
         used = spelled(unit, target)
         outside, likely = implausible(done.values, written[index], used, target.variable)
         rows.value[index] = np.where(outside, np.nan, done.values)
         if done.kind:
-            mask[index[outside]] = False
-            rows.find(done.kind, mask, done.what, done.flag)
+            rows.find(done.kind, index[~outside], done.what, done.flag)
         for other in sorted(set(likely[outside])):
-            mask[:] = False
-            mask[index[outside & (likely == other)]] = True
+            those = index[outside & (likely == other)]
             lies = f"lies outside {target.variable.allowed()}"
             flag = f"implausible: outside {target.variable.allowed()}, set missing"
             if other:
-                rows.find("unit implausible", mask, f"{lies} in {used or 'no unit'}, not in {other}; set missing", flag)
+                what = f"{lies} in {used or 'no unit'}, not in {other}; set missing"
+                rows.find("unit implausible", those, what, flag)
             else:
-                rows.find("value implausible", mask, f"{lies}; set missing", flag)
+                rows.find("value implausible", those, f"{lies}; set missing", flag)
 
 
 def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: int) -> None:
@@ -105,15 +104,13 @@ def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: i
     rows.find("date before birth", before, "is dated before the patient was born", drop=True)
 
     dying = known & (rows.variable == "died") & (rows.text == "yes") & rows.stays
-    deaths = np.full(len(births), np.iinfo(np.int64).max, dtype=np.int64)
-    last = np.full(len(births), NEVER, dtype=np.int64)
-    np.minimum.at(deaths, person[dying], rows.seconds[dying])
-    np.maximum.at(last, person[dying], rows.seconds[dying])
-    several = dying & (last[person] - deaths[person] > DAY_S)
+    first, gone = (np.full(len(births), ALWAYS, dtype=np.int64) for _ in range(2))
+    np.minimum.at(first, person[dying], rows.seconds[dying])
+    np.minimum.at(gone, person[dying], (rows.seconds + slack)[dying])
+    several = dying & (rows.seconds - slack > first[person])
     what = "is dated on two days for the same person; flagged"
     rows.find("death contradictory", several, what, "another day of death is told")
-    after = known & ~dying & (deaths[person] < np.iinfo(np.int64).max)
-    after &= rows.seconds > np.where(after, deaths[person], 0) + DAY_S
+    after = known & ~dying & (rows.seconds > gone[person])
     rows.find("date after death", after, "is dated after the patient died; taken over and flagged", "after death")
     rows.find("date absent", ~known, "has no date; taken over and flagged")
     for words in PARTIAL.values():

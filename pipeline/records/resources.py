@@ -23,7 +23,7 @@ SILENT = {
 FLAGGED = {"registered", "preliminary", "unknown", "stopped", "on-hold", "inactive", "resolved", "remission"}
 ORDERED = {"order", "original-order", "reflex-order", "filler-order", "instance-order"}
 CONFIRMED = {"", "confirmed"}
-PRESENT = Target(variables()["died"], level="yes")
+DIED = Target(variables()["died"], level="yes")
 
 
 def patient(resource: Resource, found: Found, out: Intake) -> None:
@@ -40,7 +40,7 @@ def patient(resource: Resource, found: Found, out: Intake) -> None:
     flags = () if died else ("day of death not known",)
     nameless = found._replace(resource={"resourceType": "Patient"}, url="")     # may well stand here again
     said = Statement("Patient.deceased", who, died, "", flags, nameless)
-    out.take(said, PRESENT, "Patient.deceased", float("nan"), Unit(), "yes")
+    out.take(said, DIED, "Patient.deceased", float("nan"), Unit(), "yes")
 
 
 def observation(resource: Resource, found: Found, out: Intake) -> None:

@@ -1,5 +1,6 @@
 """Invented resources of FHIR R4 for tests, and how they are delivered."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -90,3 +91,31 @@ def settled(delivery):
     """Whether everything that was read came to one end each."""
     counts = delivery.identity["counts"].values()
     return all(count["read"] == sum(n for end, n in count.items() if end != "read") for count in counts)
+
+
+def mutated(resource, rng):
+    """The resource with one thing changed somewhere in it."""
+    resource = copy.deepcopy(resource)
+    spots = []
+
+    def walk(node):
+        for key in list(node) if isinstance(node, dict) else range(len(node)):
+            if key != "resourceType":
+                spots.append((node, key))
+                if isinstance(node[key], dict | list):
+                    walk(node[key])
+
+    walk(resource)
+    node, key = rng.choice(spots)
+    change = rng.randrange(5)
+    if change == 0 and isinstance(node, dict):
+        del node[key]
+    elif change == 1 and isinstance(node, dict):
+        node[rng.choice(["foo", "value", "valueString", "status", "effectiveInstant", "code"])] = node.pop(key)
+    elif change == 2:
+        node[key] = rng.choice(["", " ", "2024-13-45", "2024-02-30T10:00:00Z", 5, 1.5, True, [], {}, None, [[]], "x"])
+    elif change == 3:
+        node[key] = [node[key]]
+    else:
+        node[key] = {"value": node[key]}
+    return resource

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.records import r4
-from tests.records.resources import amount, coded, condition, observation, panel, patient, prescription
+from tests.records.resources import amount, coded, condition, mutated, observation, panel, patient, prescription
 
 QUANTITY = "Observation.valueQuantity"
 SMOKING = coded("http://loinc.org", "72166-2")
@@ -39,34 +39,6 @@ def accepted(resource):
     except r4.Invalid:
         return False
     return True
-
-
-def mutated(resource, rng):
-    """The resource with one thing changed somewhere in it."""
-    resource = copy.deepcopy(resource)
-    spots = []
-
-    def walk(node):
-        for key in list(node) if isinstance(node, dict) else range(len(node)):
-            if key != "resourceType":
-                spots.append((node, key))
-                if isinstance(node[key], dict | list):
-                    walk(node[key])
-
-    walk(resource)
-    node, key = rng.choice(spots)
-    change = rng.randrange(5)
-    if change == 0 and isinstance(node, dict):
-        del node[key]
-    elif change == 1 and isinstance(node, dict):
-        node[rng.choice(["foo", "value", "valueString", "status", "effectiveInstant", "code"])] = node.pop(key)
-    elif change == 2:
-        node[key] = rng.choice(["", " ", "2024-13-45", "2024-02-30T10:00:00Z", 5, 1.5, True, [], {}, None, [[]], "x"])
-    elif change == 3:
-        node[key] = [node[key]]
-    else:
-        node[key] = {"value": node[key]}
-    return resource
 
 
 def test_good_resources_pass_the_first_time_and_again():
