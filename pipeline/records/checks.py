@@ -83,13 +83,13 @@ def convert_units(rows: Rows) -> None:
             rows.find(done.kind, index[~outside], done.what, done.flag)
         for other in sorted(set(likely[outside])):
             those = index[outside & (likely == other)]
-            lies = f"lies outside {target.variable.allowed()}"
+            allowed = f"allowed {target.variable.allowed()}; set missing"
             flag = f"implausible: outside {target.variable.allowed()}, set missing"
             if other:
-                what = f"{lies} in {used or 'no unit'}, not in {other}; set missing"
+                what = f"is implausible in {used or 'no unit'}, but not in {other}; {allowed}"
                 rows.find("unit implausible", those, what, flag)
             else:
-                rows.find("value implausible", those, f"{lies}; set missing", flag)
+                rows.find("value implausible", those, f"is implausible; {allowed}", flag)
 
 
 def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: int) -> None:

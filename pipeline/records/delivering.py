@@ -47,7 +47,8 @@ def deliver(
     check_repeats(rows, person)
     check_pressures(rows, person)
     unknown = lost[rows.subject] if len(lost) else np.zeros(len(rows.stays), dtype=bool)
-    rows.find("patient unknown", unknown, "is of a patient who is not in the delivery; sex and birth are not known")
+    what = "is of a patient who is not in the delivery; sex and birth are not known"
+    rows.find("patient unknown", unknown, what, "patient not in the delivery")
     out.find_strangers()
     _settle(rows, out)
     people = out.people.table(persons, births)

@@ -38,7 +38,8 @@ def test_fhir_becomes_tables_with_a_summary(tmp_path, run):
     )
     code, said, wrong = run(path, "--out", tmp_path / "out", "--delivered", "2024-06-30")
     assert (code, wrong) == (0, "")
-    assert "1 people and 1 readings of 1 variables, out of 4 rows or resources (FHIR R4), delivered 2024-06-30" in said
+    assert "1 people, 1 readings of 1 variables and 0 set missing, out of 4 rows or resources (FHIR R4)" in said
+    assert "delivered 2024-06-30" in said
     assert "1 codes have no variable (1 statements)" in said
     assert "refused: unit does not fit, 1 times: loinc 29463-7 (weight_kg) unit 'mm[Hg]' does not fit weight_kg" in said
     out = tmp_path / "out"
