@@ -57,10 +57,10 @@ def main() -> None:
 
 def _tell(delivery: Delivery) -> None:
     people, readings, facts = delivery.people, delivery.readings, delivery.identity
-    missing = int((readings["value"].isna() & readings["text"].isna()).sum())
+    missing, names = int((readings["value"].isna() & readings["text"].isna()).sum()), readings["variable"].nunique()
     print(
-        f"records: {len(people):,} people, {len(readings) - missing:,} readings of {readings['variable'].nunique()} "
-        f"variables and {missing:,} set missing, out of {facts['rows']:,} rows or resources ({facts['note']}), delivered {facts['delivered']}"
+        f"records: {len(people):,} people, {len(readings) - missing:,} readings of {names} variables and {missing:,} "
+        f"set missing, out of {facts['rows']:,} rows or resources ({facts['note']}), delivered {facts['delivered']}"
     )
     left = delivery.unmapped["count"]
     print(f"records: {len(left):,} codes have no variable ({left.sum():,} statements), see unmapped.csv")
