@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.records.items import Items, joined
+from pipeline.records.items import Items, joined, spot
 from pipeline.records.kinds import Findings
 from pipeline.records.quantities import implausible, in_variable, spelled
 from pipeline.records.times import DAY_S, NEVER, PARTIAL, moment, stamps
@@ -26,8 +26,11 @@ class Rows:
         column = items.columns()
         self.meanings, self.units, self.files = items.meanings.all(), items.units.all(), items.files.all()
         self.meaning, self.unit, self.value = column["meaning"], column["unit"], column["value"]
-        self.subject, self.file, self.line, self.part = (column[n] for n in ("subject", "file", "line", "part"))
-        self.resource = column["resource"]
+        self.subject, self.resource = column["subject"], column["resource"]
+        self.file, self.line, self.entry, self.part = (column[n] for n in ("file", "line", "entry", "part"))
+        resources = pd.DataFrame({"file": self.file, "serial": column["serial"]})
+        # One number a resource, or row of a table.
+        self.spot = resources.groupby(["file", "serial"], sort=False).ngroup().to_numpy()
         self.text = np.array([*items.texts.all()], dtype=object)[column["text"]]
         self.flag = np.array([*items.flags.all()], dtype=object)[column["flag"]]
         moments = [moment(t) if isinstance(t, str) else t for t in items.times.all()]
@@ -42,8 +45,8 @@ class Rows:
 
     def where(self, row: int) -> str:
         """The place of a row in the delivery."""
-        place = f"{self.files[self.file[row]]} {self.line[row]}"
-        return place + (f", component {self.part[row]}" if self.part[row] else "")
+        file, word = self.files[self.file[row]]
+        return spot(file, self.line[row], self.entry[row], self.part[row], word=word)
 
     def place(self, meaning: int) -> str:
         """A code and its variable."""
@@ -119,7 +122,7 @@ def check_dates(rows: Rows, person: np.ndarray, births: np.ndarray, delivered: i
 
 def check_repeats(rows: Rows, person: np.ndarray) -> None:
     """The same resource twice, of which the last counts, and the same reading twice, of which the first does."""
-    frame = pd.DataFrame({"resource": rows.resource, "spot": rows.file * 2**40 + rows.line})[rows.stays]
+    frame = pd.DataFrame({"resource": rows.resource, "spot": rows.spot})[rows.stays]
     last = frame.groupby("resource")["spot"].transform("last")
     repeated = np.zeros(len(rows.stays), dtype=bool)
     repeated[frame.index[(frame["resource"] != 0) & (frame["spot"] != last)]] = True
@@ -151,9 +154,8 @@ def check_pressures(rows: Rows, person: np.ndarray) -> None:
     upper, lower = (stays & (rows.variable == name) for name in ("sbp_mmhg", "dbp_mmhg"))
     if not (upper.any() and lower.any()):
         return
-    panel = rows.file * 2**40 + rows.line
     swapped = np.zeros(len(stays), dtype=bool)
-    swapped |= _paired(rows, upper, lower, pd.DataFrame({"a": panel, "b": 0}))
+    swapped |= _paired(rows, upper, lower, pd.DataFrame({"a": rows.spot, "b": 0}))
     dated = (rows.seconds != NEVER) & (rows.partial == "")
     swapped |= _paired(rows, upper & dated, lower & dated, pd.DataFrame({"a": person, "b": rows.seconds}))
     rows.find("pressures exchanged", swapped, "systolic is not above diastolic; both set missing", SWAPPED)

@@ -84,13 +84,13 @@ def fingerprint(path: Path) -> str:
 def _settle(rows: Rows, out: Intake) -> None:
     """What became of each statement that was understood: it is taken if any of its variables has a value."""
     has_value = ~np.isnan(rows.value) | (rows.text != "")
-    spot = pd.DataFrame(
+    ends = pd.DataFrame(
         {
             "source": rows.source[rows.meaning] if len(rows.source) else rows.meaning,
-            "file": rows.file, "line": rows.line, "part": rows.part,
+            "spot": rows.spot, "part": rows.part,
             "end": np.where(rows.stays & has_value, 2, np.where(rows.repeated, 1, 0)),
         }
     )  # fmt: skip
-    statements = spot.groupby(["source", "file", "line", "part"], sort=False)["end"].max().reset_index()
+    statements = ends.groupby(["source", "spot", "part"], sort=False)["end"].max().reset_index()
     for (source, end), times in statements.groupby(["source", "end"]).size().items():
         out.ledger.count(str(source), ("refused", "repeated", "taken")[int(end)], int(times))

@@ -46,7 +46,7 @@ def read_fhir(
             out.findings.add(kind, found.file, found.what)
             continue
         resources += found.resource["resourceType"] != "Bundle"
-        newest = max(newest, _one(found, out))
+        newest = max(newest, _one(found._replace(serial=resources), out))
     if not resources:
         raise TableError(f"{path.name}: holds no resource of FHIR R4")
     resolve(out)

@@ -43,9 +43,10 @@ class Found(NamedTuple):
 
     resource: dict[str, Any]
     file: str
-    line: int           # of ndjson, or the entry of a bundle; 1-based
-    in_bundle: bool
+    line: int           # of ndjson, 1-based; 0 in other files
+    entry: int          # of a bundle, 1-based; 0 outside of one
     url: str = ""       # fullUrl of the entry
+    serial: int = 0     # a number of its own in the delivery
 
 
 class Skipped(NamedTuple):
@@ -157,7 +158,7 @@ def _lines(name: str, file: BinaryIO, limits: Limits) -> Iterator[Found | Skippe
             if resource["resourceType"] == "Bundle":
                 yield from _parts(text, name, line, number)
             else:
-                yield Found(resource, name, number, False)
+                yield Found(resource, name, number, 0)
         except Broken as fault:
             raise TableError(f"{name}{line}: {fault.what}") from None
 
@@ -190,12 +191,12 @@ def _parts(text: str, name: str, line: str | None, number: int) -> Iterator[Foun
                 yield Skipped(name, "has no resourceType, is not FHIR, and was not read")
                 continue
             _require_fhir(part, name, line or "")
-            yield Found(part, name, number or 1, False)
+            yield Found(part, name, number, 0)
         elif part.resource is None:
             yield Skipped(name, "has entries without a resource")
         else:
             _require_fhir(part.resource, name, f"{line or ''}, entry {part.number}")
-            yield Found(part.resource, name, number or part.number, not number, part.url)
+            yield Found(part.resource, name, number, part.number, part.url)
 
 
 def _require_fhir(resource: Any, name: str, line: str) -> None:

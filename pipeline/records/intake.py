@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pipeline.records.codes import Target, elsewhere, level, short, targets
 from pipeline.records.files import Found
-from pipeline.records.items import Items, Ledger, Meaning, Unit, Unmapped, joined
+from pipeline.records.items import Items, Ledger, Meaning, Unit, Unmapped, joined, spot
 from pipeline.records.kinds import Findings
 from pipeline.records.people import People, subject
 
@@ -86,9 +86,11 @@ class Intake:
             value,
             items.texts(text),
             items.flags(joined(*said.flags, *flags, target.flag)),
-            items.files(f"{found.file}, {'entry' if found.in_bundle else 'line'}"),
+            items.files((found.file, "line")),
             found.line,
+            found.entry,
             said.part,
+            found.serial,
             hash((said.who, found.resource["resourceType"], identity)) if identity else 0,
         )
 
@@ -120,9 +122,9 @@ class Intake:
 
 def place(found: Found) -> str:
     """Where a resource stands, in words."""
-    return f"{found.file}, {'entry' if found.in_bundle else 'line'} {found.line}"
+    return spot(found.file, found.line, found.entry)
 
 
 def example(said: Statement) -> str:
     """Where a statement stands, in words."""
-    return place(said.found) + (f", component {said.part}" if said.part else "")
+    return spot(said.found.file, said.found.line, said.found.entry, said.part)

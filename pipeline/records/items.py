@@ -26,6 +26,12 @@ def joined(*flags: str) -> str:
     return "; ".join(dict.fromkeys(part for flag in given for part in flag.split("; ")))
 
 
+def spot(file: str, line: int, entry: int = 0, part: int = 0, *, word: str = "line") -> str:
+    """A place in a delivery, in words."""
+    numbers = ((word, line), ("entry", entry), ("component", part))
+    return ", ".join((file, *(f"{what} {number}" for what, number in numbers if number)))
+
+
 class Pool(Generic[Kept]):
     """Distinct things in the order met, each with its number."""
 
@@ -67,7 +73,7 @@ class Meaning(NamedTuple):
 LONGEST = 200      # characters of a code's words that are kept
 COLUMNS = {
     "subject": "q", "time": "q", "updated": "q", "meaning": "q", "unit": "q", "value": "d", "text": "q", "flag": "q",
-    "file": "q", "line": "q", "part": "q", "resource": "q",
+    "file": "q", "line": "q", "entry": "q", "part": "q", "serial": "q", "resource": "q",
 }  # fmt: skip
 
 
@@ -81,7 +87,7 @@ class Items:
         self.units: Pool[Unit] = Pool(Unit())
         self.texts: Pool[str] = Pool("")
         self.flags: Pool[str] = Pool("")
-        self.files: Pool[str] = Pool()
+        self.files: Pool[tuple[str, str]] = Pool()      # and what numbers its rows
         self._columns = {name: array(kind) for name, kind in COLUMNS.items()}
         self._append = tuple(column.append for column in self._columns.values())
 

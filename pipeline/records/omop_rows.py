@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.records.codes import Target
 from pipeline.records.intake import Intake
-from pipeline.records.items import Meaning, Unit, joined
+from pipeline.records.items import Meaning, Unit, joined, spot
 from pipeline.records.omop_vocabulary import Vocabulary
 from pipeline.records.resources import NO_DATE
 from pipeline.records.times import Moment
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
     def where(self, row: int = 0) -> str:
         """Where a row of the batch stands."""
-        return f"{self.table}, {self.key} {self.frame['line'].iloc[row]}"
+        return spot(self.table, self.frame["line"].iloc[row], word=self.key)
 
 
 def take(batch: Batch, target: Target, vocabulary: Vocabulary, out: Intake) -> None:
@@ -124,9 +124,11 @@ def _append(
         value=values[says],
         text=_numbers(pd.Series(texts[says]), items.texts),
         flag=_numbers(pd.Series(flags), items.flags),
-        file=np.full(count, items.files(f"{batch.table}, {batch.key}")),
+        file=np.full(count, items.files((batch.table, batch.key))),
         line=frame["line"].to_numpy(dtype=np.int64),
+        entry=zero,
         part=zero,
+        serial=frame["line"].to_numpy(dtype=np.int64),
         resource=zero,
     )
 

@@ -27,7 +27,7 @@ CLOSED = {
     ),
     ("Quantity", "comparator"): ("<", "<=", ">=", ">"),
 }  # fmt: skip
-KEPT = 20_000       # values of a type, and sets of keys, known to be right; beyond these each is checked again
+KEPT = 5_000        # values of an element, and sets of keys, known to be right; beyond these each is checked again
 LARGEST = 1e300
 LONG = 200          # characters beyond which a text is not kept
 TEXT, NUMBER = (str,), (int, float)

@@ -10,7 +10,7 @@ import pytest
 from pipeline.records import Limits, read_fhir
 from pipeline.runs import RunError
 from pipeline.schema import TableError
-from tests.records.resources import amount, bundle, ndjson, observation, panel, patient
+from tests.records.resources import amount, bundle, kinds, ndjson, observation, panel, patient, settled
 
 MEGABYTE = 1 << 20
 SMALL = Limits(line=2000, bundle=20_000, unpacked=1 << 20, ratio=20, grace=10_000, members=5)
@@ -43,11 +43,24 @@ def test_the_same_resources_are_read_from_every_kind_of_file(tmp_path):
     ndjson(tmp_path / "folder" / "Patient.ndjson", patient())
     ndjson(tmp_path / "folder" / "Observation.ndjson", *(e["resource"] for e in whole["entry"][1:]))
     columns = ["person_id", "at", "variable", "value", "flag"]
-    read = {path.name: read_fhir(path).readings[columns] for path in sorted(tmp_path.iterdir())}
+    deliveries = [(path.name, read_fhir(path)) for path in sorted(tmp_path.iterdir())]
+    assert all(settled(delivery) for _, delivery in deliveries)
+    read = {name: delivery.readings[columns] for name, delivery in deliveries}
     assert len(read) == 7
     for frame in read.values():
         assert frame["value"].tolist() == [60, 61, 62, 120, 80]
         assert frame.equals(read["a.json"])
+
+
+def test_bundles_a_line_are_told_apart_by_their_entries(tmp_path):
+    one, two = panel(81, 132, number=1), panel(125, 75, number=2, effectiveDateTime="2024-02-01")
+    other = bundle(patient("p2"), panel(110, 70, person="p2"))
+    path = ndjson(tmp_path / "x.ndjson", bundle(patient(), one, two), other)
+    delivery = read_fhir(path, delivered="2024-06-30")
+    assert kinds(delivery) == {"pressures exchanged": 2}
+    assert delivery.readings["value"].fillna(0).tolist() == [0, 0, 125, 75, 110, 70]
+    assert delivery.readings["source"].iloc[4] == "x.ndjson, line 2, entry 2, component 1"
+    assert settled(delivery)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.35, 0.5, 0.77, 0.9, 0.999])
