@@ -17,6 +17,7 @@ from pipeline.records.times import NEVER, moment
 from pipeline.schema import TableError
 
 IDENTIFY = ("id", "identifier")
+TRIED = 20      # resources with a fault in the same element that are tried as other versions of FHIR, which takes long
 
 
 def read_fhir(
@@ -86,12 +87,11 @@ def _one(found: Found, out: Intake) -> int:
 
 def _refuse(found: Found, fault: r4.Invalid, out: Intake) -> None:
     kind = found.resource["resourceType"]
-    other = r4.other_version(found.resource)
-    if other:
-        raise TableError(
-            f"{place(found)}: is FHIR {other}, not R4 ({fault.place(kind)} {fault.what}); export the records as R4"
-        )
     where = fault.place(kind)
+    out.broken[where] += 1
+    other = r4.other_version(found.resource) if out.broken[where] <= TRIED else ""
+    if other:
+        raise TableError(f"{place(found)}: is FHIR {other}, not R4 ({where} {fault.what}); export the records as R4")
     no_code = where in {f"{kind}.code", f"{kind}.code.coding.code"} and fault.what in {r4.MISSING, r4.EMPTY}
     out.findings.add("code absent" if no_code else "not valid R4", where, fault.what, place(found))
     out.ledger.count(kind, "refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ class Intake:
         self.people = People(self.findings, identify_by=identify_by)
         self.medications: dict[str, Coded] = {}
         self.pending: list[tuple[Statement, str]] = []      # drugs by reference, until all resources are read
+        self.broken: Counter[str] = Counter()               # elements that were not R4
         self._coded: dict[tuple[Any, ...], tuple[tuple[Target, ...], str]] = {}
 
     def understand(self, concept: Coded) -> tuple[tuple[Target, ...], str]:
