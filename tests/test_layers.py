@@ -12,8 +12,8 @@ from tests.repository import ROOT, git_files
 # A package imports only what stands before it.
 ORDER = (
     "schema", "config_faults", "sections", "config", "runs", "pseudonym", "units", "delivery", "records", "charts",
-    "imaging", "vault", "curation", "cohorts", "solving", "twins", "calibration", "fitting", "features", "models", "served",
-    "evaluation", "strata", "experiments", "explain", "reports", "app", "tracking", "served_mlflow",
+    "imaging", "vault", "curation", "cohorts", "solving", "twins", "calibration", "fitting", "features", "models",
+    "served", "evaluation", "strata", "experiments", "explain", "reports", "app", "tracking", "served_mlflow",
 )  # fmt: skip
 # Modules, not packages: they offer what they define.
 OPEN = {
