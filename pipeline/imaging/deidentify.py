@@ -81,6 +81,8 @@ class Clean(NamedTuple):
 
     data: bytes
     pseudonym: str
+    study: str
+    series: str
     instance: str
 
 
@@ -104,7 +106,8 @@ def deidentify(dataset: FileDataset, stand_ins: StandIns) -> Clean | Refusal:
         data = buffer.getvalue()
         if where := find_leftovers(data, person.identity, pseudonym, dates, pixels):
             return Refusal("left identity", where)
-    return Clean(data, pseudonym, str(dataset.SOPInstanceUID))
+    uids = (str(dataset[name].value) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
+    return Clean(data, pseudonym, *uids)
 
 
 def gather(dataset: Dataset) -> Identity:
@@ -158,11 +161,11 @@ def _clean(dataset: Dataset, person: Person, dates: set[str]) -> None:
             continue
         known = rule(tag, str(element.VR), creators.get(tag, ""))
         before = element.value
+        if element.is_empty and known.action != "remove":
+            continue
         after = ACTIONS[known.action](element, dataset, person)
-        if known.action in {"text", "number", "shift", "lut"} and after is None and before not in (None, ""):
+        if after is None:
             _drop(dataset, tag, person)
-        elif after is None:
-            del dataset[tag]
         elif known.action == "clean":
             for item in after:
                 _clean(item, person, dates)
@@ -202,8 +205,6 @@ def _creator(dataset: Dataset, tag: Any) -> str:
 
 def _each(element: Any, change: Callable[[str], str | None]) -> Any:
     """Every value of an element changed; None, which removes it, if one cannot be."""
-    if element.value in (None, ""):
-        return element.value
     several = hasattr(element.value, "append")
     changed = [change(str(value)) for value in (element.value if several else [element.value])]
     if any(value is None for value in changed):

@@ -128,9 +128,9 @@ def _has_date(text: str, runs: set[str], dates: frozenset[str]) -> bool:
     if any(run[:8] in dates for run in runs if len(run) in (8, 12, 14)):
         return True
     for parts in re.findall(r"(?<!\d)(\d{1,4})[\s./-]+(\d{1,2})[\s./-]+(\d{1,4})(?!\d)", text):
-        year, month, day = sorted(parts, key=len, reverse=True)[0], *parts[1:]
-        orders = ((parts[0], month, day), (parts[2], month, parts[0]), (parts[2], parts[0], month))
-        if len(year) == 4 and any(f"{y:0>4}{m:0>2}{d:0>2}" in dates for y, m, d in orders):
+        first, second, third = parts
+        orders = ((first, second, third), (third, second, first), (third, first, second))
+        if any(len(year) == 4 and f"{year}{month:0>2}{day:0>2}" in dates for year, month, day in orders):
             return True
     return False
 

@@ -13,12 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import (
-    ExplicitVRLittleEndian,
-    MRImageStorage,
-    SegmentationStorage,
-    generate_uid,
-)
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, SegmentationStorage, generate_uid
 
 from pipeline.imaging.files import quiet
 
@@ -89,7 +84,8 @@ def write_visit(folder: Path, visit: Visit, volume: Volume, *, shape: Shape = Sh
     """Write the fat-fraction series and the segmentation of one examination; the paths, the mask's last."""
     folder.mkdir(parents=True, exist_ok=True)
     entropy = [str(seed), visit.patient, visit.day.isoformat()]
-    uid = {name: generate_uid(entropy_srcs=[*entropy, name]) for name in ("study", "series", "mask", "frame")}
+    names = ("study", "series", "mask", "frame")
+    uid: dict[str, str] = {name: generate_uid(entropy_srcs=[*entropy, name]) for name in names}
     paths, references = [], []
     for index, (percent, height) in enumerate(zip(volume.percent, heights(shape), strict=True)):
         image = _start(visit, MRImageStorage, generate_uid(entropy_srcs=[*entropy, f"image {index}"]), uid)
@@ -120,7 +116,7 @@ def _corner(shape: Shape) -> tuple[float, float]:
 def _start(visit: Visit, sop_class: str, instance: str, uid: dict[str, str]) -> FileDataset:
     """A data set with everything that a scanner writes about whose it is."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop_class, instance
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(sop_class), UID(instance)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     image = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     image.SpecificCharacterSet = "ISO_IR 192"

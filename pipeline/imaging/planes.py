@@ -57,7 +57,7 @@ def are_parallel(one: tuple[float, ...] | None, other: tuple[float, ...] | None)
 def numbers(dataset: Any, keyword: str, how_many: int) -> tuple[float, ...] | None:
     """The numbers of an element; None where there are not so many, or one is no finite number."""
     try:
-        value = dataset.get(keyword) if dataset is not None else None
+        value: Any = dataset.get(keyword) if dataset is not None else None
         values = tuple(float(v) for v in (value if how_many > 1 else [value]))
     except (ValueError, TypeError, OverflowError):
         return None
