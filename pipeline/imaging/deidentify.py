@@ -86,26 +86,26 @@ class Clean(NamedTuple):
     instance: str
 
 
+@quiet()
 def deidentify(dataset: FileDataset, stand_ins: StandIns) -> Clean | Refusal:
     """The data set as bytes of a de-identified file, or why it is refused; the data set itself is used up."""
     patient = patient_key(dataset)
     pixels = value_bytes(dataset)
-    with quiet():
-        person = Person(patient, stand_ins, gather(dataset), set())
-        dates: set[str] = set()
-        _clean(dataset, person, dates)
-        if stuck := person.notes - {"safe private"}:
-            return Refusal("left identity", f"in {', '.join(sorted(stuck))}, which the image needs")
-        pseudonym = stand_ins.person(patient)
-        _sign(dataset, pseudonym, "safe private" in person.notes)
-        buffer = io.BytesIO()
-        try:
-            dcmwrite(buffer, dataset, enforce_file_format=True)
-        except Exception as fault:      # pydicom raises a dozen kinds; their words may quote values
-            return Refusal("corrupt", f"cannot be written again ({type(fault).__name__})")
-        data = buffer.getvalue()
-        if where := find_leftovers(data, person.identity, pseudonym, dates, pixels):
-            return Refusal("left identity", where)
+    person = Person(patient, stand_ins, gather(dataset), set())
+    dates: set[str] = set()
+    _clean(dataset, person, dates)
+    if stuck := person.notes - {"safe private"}:
+        return Refusal("left identity", f"in {', '.join(sorted(stuck))}, which the image needs")
+    pseudonym = stand_ins.person(patient)
+    _sign(dataset, pseudonym, "safe private" in person.notes)
+    buffer = io.BytesIO()
+    try:
+        dcmwrite(buffer, dataset, enforce_file_format=True)
+    except Exception as fault:      # pydicom raises a dozen kinds; their words may quote values
+        return Refusal("corrupt", f"cannot be written again ({type(fault).__name__})")
+    data = buffer.getvalue()
+    if where := find_leftovers(data, person.identity, pseudonym, dates, pixels):
+        return Refusal("left identity", where)
     uids = (str(dataset[name].value) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
     return Clean(data, pseudonym, *uids)
 

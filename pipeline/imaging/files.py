@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage, UID_dictionary
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage, UID_dictionary
 
 LARGEST_BYTES = 1 << 30      # of one file, which is read whole once; a longer one would need another way
 SHORT_BYTES = 1 << 16        # pydicom looks ahead by less than this, also beyond the end
@@ -70,6 +70,7 @@ def list_files(folder: Path) -> list[Path]:
     return sorted((path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()), key=str)
 
 
+@quiet()
 def read_header(path: Path) -> Header | Refusal:
     """The file without its pixels, or why it is not taken."""
     if path.is_symlink() or not path.is_file():
@@ -87,16 +88,17 @@ def read_header(path: Path) -> Header | Refusal:
     return Header(dataset, bytes_, vr, declared, bytes_ - value_at if vr else bytes_ - start)
 
 
+@quiet()
 def read_whole(path: Path) -> FileDataset | Refusal:
     """The file with its pixels in memory, or why it is not taken."""
     with _Bounded(path) as file:
         return _parsed(file, stop_before_pixels=False)
 
 
+@quiet()
 def read_bytes(data: bytes) -> FileDataset:
     """A file that this program has just written, read back."""
-    with quiet():
-        return pydicom.dcmread(io.BytesIO(data))
+    return pydicom.dcmread(io.BytesIO(data))
 
 
 def _prefix(path: Path) -> Refusal | None:
@@ -104,32 +106,30 @@ def _prefix(path: Path) -> Refusal | None:
         if file.read(PREFIX_AT + 4)[PREFIX_AT:] != b"DICM":
             return Refusal("not DICOM")
     try:
-        with quiet():
-            meta = pydicom.filereader.read_file_meta_info(path)
+        meta = pydicom.filereader.read_file_meta_info(path)
+        kind, syntax = meta.get("MediaStorageSOPClassUID"), str(meta.get("TransferSyntaxUID") or "")
     except Exception as fault:      # pydicom raises a dozen kinds
         return Refusal("corrupt", _name(fault))
-    if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+    if kind == MediaStorageDirectoryStorage:
         return Refusal("directory")
-    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+    if syntax == DeflatedExplicitVRLittleEndian:
         return Refusal("deflated")
-    syntax = meta.get("TransferSyntaxUID")
     if not syntax:
         return Refusal("corrupt", "no transfer syntax")
-    if syntax not in UID_dictionary or not syntax.is_transfer_syntax:
+    if syntax not in UID_dictionary or not UID(syntax).is_transfer_syntax:
         return Refusal("not decodable", "a transfer syntax of a maker's own")
     return None
 
 
 def _parsed(file: _Bounded, stop_before_pixels: bool) -> FileDataset | Refusal:
     try:
-        with quiet():
-            dataset = pydicom.dcmread(file, stop_before_pixels=stop_before_pixels)
+        dataset = pydicom.dcmread(file, stop_before_pixels=stop_before_pixels)
     except MemoryError:
         raise
     except Exception as fault:
         return Refusal("corrupt", _name(fault))
     for tag in list(dataset.keys()):      # a data set iterates over elements, which would parse them
-        element = dataset.get_item(tag)
+        element = dataset.get_item(tag, keep_deferred=True)
         if (
             isinstance(element, RawDataElement)
             and element.length not in (0, UNDEFINED)

@@ -51,14 +51,14 @@ class Image(NamedTuple):
     planes: tuple[Plane, ...]
 
 
+@quiet()
 def read_image(path: Path, number: int) -> Image | Refusal:
     """What the header of a file says, or why the file is not taken."""
     header = read_header(path)
     if isinstance(header, Refusal):
         return header
     try:
-        with quiet():
-            return _image(path, number, header)
+        return _image(path, number, header)
     except Exception as fault:      # a number that is no number, a name in no alphabet: pydicom raises a dozen kinds
         return Refusal("corrupt", f"an element of the header cannot be read ({type(fault).__name__})")
 

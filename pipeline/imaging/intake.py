@@ -21,7 +21,7 @@ from pydicom.uid import UID
 from pipeline.delivery import Finding
 from pipeline.imaging.card import Card, Counts
 from pipeline.imaging.deidentify import Clean, deidentify
-from pipeline.imaging.files import Refusal, list_files, read_bytes, read_whole, value_bytes
+from pipeline.imaging.files import Refusal, list_files, quiet, read_bytes, read_whole, value_bytes
 from pipeline.imaging.images import Image, read_image, text
 from pipeline.imaging.pixels import first_frame, looks_like_text, why_not_decoded
 from pipeline.imaging.quality import Fault, as_findings, by_series, inspect, kinds
@@ -228,6 +228,7 @@ def _short(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:12]
 
 
+@quiet()
 def _row(folder: str, clean: Clean, image: Image) -> Row:
     dataset = read_bytes(clean.data)
     told = [text(dataset, name) for name in ("StudyDate", "StudyTime", "PatientSex", "PatientAge")]

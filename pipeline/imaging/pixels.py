@@ -21,23 +21,23 @@ INK = (0.15, 0.95)             # share of its box that a letter fills
 TOO_BRIGHT = 0.25              # share of a frame beyond which bright pixels are no marks on it
 
 
+@quiet()
 def why_not_decoded(dataset: Any) -> str:
     """Why the pixels of a whole data set cannot be decoded, frame by frame; "" where they can."""
     try:
-        with quiet():
-            for frame in iter_pixels(dataset, raw=True):
-                if frame.size == 0:
-                    return "a frame is empty"
+        for frame in iter_pixels(dataset, raw=True):
+            if frame.size == 0:
+                return "a frame is empty"
     except Exception as fault:      # decoders raise a dozen kinds
         return f"the decoder stops with {type(fault).__name__}"
     return ""
 
 
+@quiet()
 def first_frame(dataset: Any) -> np.ndarray | None:
     """The first frame in grey; None where it cannot be decoded."""
     try:
-        with quiet():
-            frame = next(iter_pixels(dataset, raw=True))
+        frame = next(iter_pixels(dataset, raw=True))
     except Exception:
         return None
     return frame.max(axis=-1) if frame.ndim == 3 else frame

@@ -36,6 +36,7 @@ class Volume(NamedTuple):
         return rows, columns
 
 
+@quiet()
 def read_volume(paths: Sequence[Path]) -> Volume | Fault:
     """The volume of a series, or why there is none."""
     everything = tuple(paths)
@@ -79,6 +80,7 @@ def read_volume(paths: Sequence[Path]) -> Volume | Fault:
     )
 
 
+@quiet()
 def read_mask(paths: Sequence[Path], on: Volume) -> tuple[np.ndarray | None, list[Fault]]:
     """The mask as true and false on the voxels of a volume; None, with the reason, where it does not fit."""
     if len(paths) == 1 and paths[0].suffix == ".npy":
@@ -166,8 +168,7 @@ def _slice_of(plane: Plane, on: Volume) -> int | None:
 def _stored(dataset: Any) -> np.ndarray | None:
     """The stored numbers of all frames: frames, rows, columns; None where they cannot be decoded."""
     try:
-        with quiet():
-            pixels = dataset.pixel_array
+        pixels = dataset.pixel_array
     except Exception:      # decoders raise a dozen kinds
         return None
     rows, columns = dataset.Rows, dataset.Columns
