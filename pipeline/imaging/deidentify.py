@@ -199,7 +199,7 @@ def _element(dataset: Dataset, tag: Any) -> Any:
 def _creator(dataset: Dataset, tag: Any) -> str:
     if not tag.is_private or tag.element < 0x1000:
         return ""
-    owner = dataset.get((tag.group, tag.element >> 8))
+    owner = _element(dataset, (tag.group, tag.element >> 8))
     return str(owner.value or "") if owner is not None else ""
 
 
@@ -270,7 +270,7 @@ def _number(element: Any, dataset: Dataset, person: Person) -> Any:
 
 def _lut(element: Any, dataset: Dataset, person: Person) -> Any:
     """A lookup table stays if it has exactly the length that its descriptor beside it says."""
-    descriptor = dataset.get(LUTS.get(element.tag, 0))
+    descriptor = _element(dataset, LUTS.get(element.tag, 0))
     first = numbers(dataset, descriptor.keyword, 3) if descriptor is not None else None
     if first is None or not isinstance(element.value, bytes | list):
         return None

@@ -85,7 +85,8 @@ def rule(tag: BaseTag, vr: str, creator: str = "") -> Rule:
         return Rule("number" if safe else "remove")
     entry = table().get(tag)
     if entry is not None:
-        return Rule(entry.action, entry.search)
+        odd = dictionary_has_tag(tag) and vr not in dictionary_VR(tag).split(" or ")
+        return Rule("remove" if odd else entry.action, entry.search)
     if tag.group < 0x0008 or tag.element == 0 or any(start <= tag.group < start + 0x20 for start in REPEATING):
         return Rule("remove")
     # An element that the dictionary does not know, or knows with another kind of value, could be anything.

@@ -1,0 +1,68 @@
+"""Made-up examinations, and data sets of them on disk."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from pipeline.imaging import Card, Shape, StandIns, Visit, add, draw, write_visit
+from pipeline.imaging.card import Ethics, Provenance
+
+SMALL = Shape(slices=6, rows=40, columns=48, spacing_mm=8.0, thickness_mm=10.0)
+KEY = bytes(range(32))
+VISITS = (
+    Visit("19860730-3427", "Flodstedt^Folke", date(1986, 7, 30), "M", date(2020, 4, 6), 12.0),
+    Visit("19860730-3427", "Flodstedt^Folke", date(1986, 7, 30), "M", date(2020, 6, 18), 6.5),
+    Visit("19301103-8715", "Cederlöf^Greta", date(1930, 11, 3), "F", date(2021, 6, 21), 21.3),
+)
+CARD = Card(
+    title="Phantoms",
+    description="Made-up abdomens",
+    modality=("MR", "SEG"),
+    body_part="abdomen",
+    intended_use="liver_pdff",
+    licence="CC0-1.0",
+    purposes=("research",),
+    contact="nobody@example.org",
+    citation="none",
+    ethics=Ethics(number="none needed", authority="none"),
+    provenance=Provenance(source="drawn", acquisition="drawn", deidentification="basic profile"),
+)
+
+
+@pytest.fixture(scope="session")
+def stand_ins():
+    return StandIns(KEY, "phantoms")
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory):
+    """A folder of three examinations of two people, read only."""
+    folder = tmp_path_factory.mktemp("scans")
+    for number, visit in enumerate(VISITS):
+        write_visit(folder / str(number), visit, draw(visit.pdff_percent, shape=SMALL, seed=number), shape=SMALL)
+    return folder
+
+
+@pytest.fixture
+def visit(tmp_path):
+    """The files of one examination, to be spoilt."""
+    folder = tmp_path / "visit"
+    paths = write_visit(folder, VISITS[0], draw(12.0, shape=SMALL), shape=SMALL)
+    return folder, paths
+
+
+@pytest.fixture
+def registry(tmp_path, scans):
+    """A registry with the draft of a data set."""
+    add(tmp_path / "registry", "phantoms", scans, CARD, KEY)
+    return tmp_path / "registry"
+
+
+@pytest.fixture(scope="session")
+def bright():
+    """A frame of smooth noise."""
+    from scipy.ndimage import gaussian_filter
+
+    frame = gaussian_filter(np.random.default_rng(0).normal(size=(200, 240)), 3)
+    return (frame - frame.min()) / np.ptp(frame) * 180
