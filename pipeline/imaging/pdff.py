@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from pipeline.imaging.quality import Fault
+from pipeline.imaging.quality import GAP, Fault, usual_step
 from pipeline.imaging.volume import Volume, read_mask, read_volume
 from pipeline.runs import RunError
 
@@ -29,9 +29,9 @@ SPELLINGS = {
     "[ppth]": "permille", "permille": "permille", "‰": "permille", "ppth": "permille", "permil": "permille",
     "1": "fraction", "fraction": "fraction", "ratio": "fraction", "{ratio}": "fraction",
 }  # fmt: skip
-# The largest values of a whole abdomen (fat below the skin, 99.5 %) by which a unit can be told.
-LEAN = 25.0               # how much smaller they may be where a unit is said: a picture of the liver alone, and lean
-SIZES = (("percent", 30.0, 120.0), ("permille", 300.0, 1200.0), ("fraction", 0.3, 1.2))
+# The largest values (99.5 %) of a whole abdomen, with its fat below the skin, by which a unit can be told.
+LEAN = 50.0               # times smaller they may be where a unit is said: a picture of a lean liver alone
+SIZES = (("percent", 60.0, 120.0), ("permille", 600.0, 1200.0), ("fraction", 0.6, 1.2))
 
 
 class Pdff(NamedTuple):
@@ -173,6 +173,5 @@ def _gaps(volume: Volume) -> list[Fault]:
     steps = np.diff(volume.heights_mm)
     if steps.size < 2:
         return []
-    usual = float(np.sort(steps)[(steps.size - 1) // 2])
-    gaps = int((steps > 1.5 * usual).sum())
+    gaps = int((steps > GAP * usual_step(steps)).sum())
     return [Fault("missing slice", volume.paths, f"{gaps} gaps")] if gaps else []

@@ -219,7 +219,7 @@ def _geometry(images: list[Image], paths: tuple[Path, ...]) -> list[Fault]:
     places = distinct(heights)
     steps = np.diff(places)
     if steps.size > 1:
-        usual = float(np.sort(steps)[(steps.size - 1) // 2])      # of two, the smaller: the larger may be a gap
+        usual = usual_step(steps)
         gaps = steps[steps > GAP * usual]
         if gaps.size:
             lost = int(sum(round(step / usual) - 1 for step in gaps))
@@ -234,6 +234,17 @@ def _geometry(images: list[Image], paths: tuple[Path, ...]) -> list[Fault]:
     if len(frames) == len(images):
         faults += _numbering(images, heights, paths)
     return faults
+
+
+def usual_step(steps: np.ndarray) -> float:
+    """The distance between neighbours: the one in the middle, or half of it if all are multiples of that.
+
+    >>> usual_step(np.array([10.0, 5.0, 10.0])), usual_step(np.array([5.0, 4.0, 5.0]))
+    (5.0, 5.0)
+    """
+    middle, multiples = float(np.sort(steps)[(steps.size - 1) // 2]), steps / steps.min()
+    is_half = steps.min() > (0.5 - UNEVEN) * middle and (np.abs(multiples - np.round(multiples)) < UNEVEN).all()
+    return float(steps.min()) if is_half else middle
 
 
 def distinct(heights: np.ndarray) -> np.ndarray:

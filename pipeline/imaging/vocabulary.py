@@ -19,6 +19,7 @@ from pydicom.uid import UID_dictionary
 SHORT = 2              # letters that say nothing
 LONG_NUMBER = 6        # digits in a row, from which on text may hold a date or a number of a person
 WORD = re.compile(r"[^\W\d_]+")
+SIGNS = re.compile(r"[\W_]+")
 
 
 def fold(text: str) -> str:
@@ -27,9 +28,11 @@ def fold(text: str) -> str:
     >>> fold("Ångström^Åsa")
     'angstrom asa'
     """
+    if text.isascii():
+        return " ".join(SIGNS.sub(" ", text.lower()).split())
     letters = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join(re.sub(r"[\W_]+", " ", bare).split())
+    return " ".join(SIGNS.sub(" ", bare).split())
 
 
 @cache

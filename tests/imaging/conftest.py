@@ -1,5 +1,6 @@
 """Made-up examinations, and data sets of them on disk."""
 
+import shutil
 from datetime import date
 
 import numpy as np
@@ -45,18 +46,24 @@ def scans(tmp_path_factory):
 
 
 @pytest.fixture
-def visit(tmp_path):
-    """The files of one examination, to be spoilt."""
-    folder = tmp_path / "visit"
-    paths = write_visit(folder, VISITS[0], draw(12.0, shape=SMALL), shape=SMALL)
-    return folder, paths
+def visit(tmp_path, scans):
+    """The files of one examination, to be spoilt: six slices, then their mask."""
+    folder = shutil.copytree(scans / "0", tmp_path / "visit")
+    return folder, sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="session")
+def added(tmp_path_factory, scans):
+    """A registry with the draft of a data set, read only."""
+    registry = tmp_path_factory.mktemp("added")
+    add(registry, "phantoms", scans, CARD, KEY)
+    return registry
 
 
 @pytest.fixture
-def registry(tmp_path, scans):
-    """A registry with the draft of a data set."""
-    add(tmp_path / "registry", "phantoms", scans, CARD, KEY)
-    return tmp_path / "registry"
+def registry(tmp_path, added):
+    """The same, to be changed."""
+    return shutil.copytree(added, tmp_path / "registry")
 
 
 @pytest.fixture(scope="session")
