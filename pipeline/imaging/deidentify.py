@@ -21,6 +21,7 @@ from pipeline.imaging.identity import (
     NOBODY,
     Identity,
     holds,
+    is_date,
     is_person_number,
     of_code,
     of_date,
@@ -136,7 +137,7 @@ def gather(dataset: Dataset) -> Identity:
 
 
 def is_telling(text: str, vr: str, identity: Identity) -> bool:
-    """Whether a number is rather somebody's: one of the person's, a personal number, a telephone number."""
+    """Whether a number is rather somebody's: one of the person's, a personal number, a date, a telephone number."""
     digits = re.fullmatch(r"[+-]?(\d+)", text.strip())
     if digits is None or len(digits[1]) < DIGITS:
         return False
@@ -144,6 +145,7 @@ def is_telling(text: str, vr: str, identity: Identity) -> bool:
     return (
         holds(number, identity) != ""
         or is_person_number(number)
+        or (len(number) == 8 and is_date(number))
         or (number.startswith("0") and len(number) >= LEADING_ZERO)
         or (vr == "IS" and len(number) > LONGEST_WHOLE)
     )

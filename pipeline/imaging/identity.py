@@ -100,6 +100,18 @@ def stands_in(data: bytes, identity: Identity) -> bool:
     return any(len(pattern) >= PIXEL_BYTES and pattern in lower for pattern in patterns)
 
 
+def is_date(digits: str) -> bool:
+    """Whether eight digits are a day of the last or this century.
+
+    >>> is_date("19500131"), is_date("19500132"), is_date("37000000")
+    (True, False, False)
+    """
+    try:
+        return 1880 <= date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).year < 2100
+    except ValueError:
+        return False
+
+
 def is_person_number(digits: str) -> bool:
     """Whether digits are a Swedish personal number: a date of birth and a check digit.
 

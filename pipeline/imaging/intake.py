@@ -169,7 +169,7 @@ def _again(faults: Sequence[Fault], kept: Sequence[Image], card: Card, allow: Se
 
 def _marks(group: list[Image]) -> list[Fault]:
     """Whether half of some images of a series seem to bear text: what is burned in, is burned into all."""
-    if group[0].kind == "mask":
+    if group[0].modality == "SEG":
         return []
     chosen = {int(place) for place in np.linspace(0, len(group) - 1, SAMPLED)}
     seen = []
@@ -231,8 +231,8 @@ def _short(uid: str) -> str:
 @quiet()
 def _row(folder: str, clean: Clean, image: Image) -> Row:
     dataset = read_bytes(clean.data)
-    told = [text(dataset, name) for name in ("StudyDate", "StudyTime", "PatientSex", "PatientAge")]
-    return Row(folder, clean.pseudonym, _short(clean.study), image.modality, image.kind, 1, image.frames, *told)
+    told = [text(dataset, name) for name in ("Modality", "StudyDate", "StudyTime", "PatientSex", "PatientAge")]
+    return Row(folder, clean.pseudonym, _short(clean.study), told[0], image.kind, 1, image.frames, *told[1:])
 
 
 def _count(rows: Sequence[Row], folder: Path) -> Counts:

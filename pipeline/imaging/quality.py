@@ -130,7 +130,7 @@ def _of_image(image: Image) -> list[Fault]:
         add("pixel length", f"{image.declared} bytes where {expected_bytes(image)} are expected")
     if image.burned_in == "YES":
         add("burned-in text")
-    elif image.burned_in != "NO" and image.suspects and image.kind != "mask":
+    elif image.burned_in != "NO" and image.suspects:
         add("text not excluded", image.suspects[0])
     if image.face == "YES":
         add("recognisable face")
@@ -190,7 +190,7 @@ def _of_series(images: list[Image], use: str) -> list[Fault]:
         add("different spacing")
     modalities = uses()[use][0]
     if modalities and any(image.modality not in modalities for image in images):
-        add("wrong modality", f"{images[0].modality or 'none'} where {' or '.join(modalities)} is wanted")
+        add("wrong modality", f"{' or '.join(modalities)} is wanted")
     scaled = images[0].modality in {"CT", "PT"} or images[0].kind == "fat_fraction"
     if scaled and any(plane.slope is None or plane.intercept is None for plane in frames):
         lacking = sum(plane.slope is None or plane.intercept is None for plane in frames)

@@ -16,6 +16,7 @@ from pipeline.imaging.quality import SAME_MM, Fault
 
 MOST_VOXELS = 1 << 27        # of one series: half a gigabyte of 32-bit numbers
 APART = 0.1                  # of a voxel: farther apart are two places
+LIVER = {"liver", "whole liver", "entire liver", "lever", "levern"}      # what the one of several segments is called
 
 
 class Volume(NamedTuple):
@@ -114,7 +115,7 @@ def _segmentation(dataset: Any, path: Path, on: Volume) -> tuple[np.ndarray | No
         return None, [Fault("pixels not decoded", (path,))]
     labels = {whole(item, "SegmentNumber"): text(item, "SegmentLabel").lower()
               for item in dataset.get("SegmentSequence") or ()}
-    chosen = list(labels) if len(labels) == 1 else [n for n, label in labels.items() if "liver" in label]
+    chosen = list(labels) if len(labels) == 1 else [n for n, label in labels.items() if label in LIVER]
     if len(chosen) != 1:
         return None, [Fault("which segment", (path,))]
     half = (whole(dataset, "MaximumFractionalValue") or 1) / 2

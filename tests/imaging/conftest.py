@@ -5,9 +5,11 @@ from datetime import date
 
 import numpy as np
 import pytest
+from pydicom import dcmread, dcmwrite
 
 from pipeline.imaging import Card, Shape, StandIns, Visit, add, draw, write_visit
 from pipeline.imaging.card import Ethics, Provenance
+from pipeline.imaging.files import quiet
 
 SMALL = Shape(slices=6, rows=40, columns=48, spacing_mm=8.0, thickness_mm=10.0)
 KEY = bytes(range(32))
@@ -29,6 +31,18 @@ CARD = Card(
     ethics=Ethics(number="none needed", authority="none"),
     provenance=Provenance(source="drawn", acquisition="drawn", deidentification="basic profile"),
 )
+
+
+def edit(path, **elements):
+    with quiet():
+        dataset = dcmread(path)
+        for keyword, value in elements.items():
+            if value is None:
+                del dataset[keyword]
+            else:
+                setattr(dataset, keyword, value)
+        dcmwrite(path, dataset)
+    return path
 
 
 @pytest.fixture(scope="session")

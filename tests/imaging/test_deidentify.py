@@ -217,6 +217,13 @@ def test_an_identity_in_what_the_image_needs_refuses_the_file(stand_ins):
     assert "SliceThickness" in result.seen
 
 
+@pytest.mark.parametrize("number", ["19500131", "0701234567", "8112189876", "123456789"])
+def test_numbers_that_are_rather_somebodys_go_from_elements_that_the_image_can_do_without(stand_ins, number):
+    clean = cleaned(image(NumberOfAverages="2", EchoTrainLength=number, SeriesNumber="12345"), stand_ins)
+    assert "EchoTrainLength" not in clean
+    assert (clean.NumberOfAverages, clean.SeriesNumber) == (2, 12345)
+
+
 @pytest.mark.parametrize("gap", ["Manufacturer", "bytes", "pixels"])
 def test_what_the_rules_let_through_the_search_still_finds(stand_ins, monkeypatch, gap):
     dataset = image()

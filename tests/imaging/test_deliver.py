@@ -6,8 +6,7 @@ from pipeline.fitting.sensors import SENSORS, Visits
 from pipeline.imaging import add, deliver, locate, release
 from pipeline.runs import RunError
 from pipeline.schema import TableError, validate, variables
-from tests.imaging.conftest import CARD, KEY, VISITS
-from tests.imaging.test_quality import edit
+from tests.imaging.conftest import CARD, KEY, VISITS, edit
 
 
 def test_a_data_set_gives_readings_that_the_twin_of_the_liver_takes(registry):

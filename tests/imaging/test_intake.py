@@ -11,8 +11,7 @@ from pipeline.imaging import add, check, intake, tell, verify
 from pipeline.imaging.files import quiet, read_bytes
 from pipeline.runs import RunError
 from pipeline.schema import TableError
-from tests.imaging.conftest import CARD, KEY, VISITS
-from tests.imaging.test_quality import edit
+from tests.imaging.conftest import CARD, KEY, VISITS, edit
 
 
 def files(folder):
@@ -165,3 +164,13 @@ def test_names_of_files_and_folders_are_not_carried_over(tmp_path, visit):
     added = add(tmp_path / "registry", "phantoms", tmp_path / "Flodstedt Folke", CARD, KEY)
     told = "".join(str(path) + path.read_bytes().decode("latin-1") for path in files(added.folder))
     assert "Flodstedt" not in told
+
+
+def test_what_stands_in_the_modality_is_carried_nowhere(tmp_path, visit):
+    folder, paths = visit
+    for path in paths[:6]:
+        edit(path, Modality="FLODSTEDT")
+    added = add(tmp_path / "registry", "phantoms", folder, CARD, KEY)
+    told = "".join(path.read_bytes().decode("latin-1") for path in files(added.folder)) + "".join(tell(added.findings))
+    assert "wrong modality" in {finding.kind for finding in added.findings}
+    assert "FLODSTEDT" not in told.upper()

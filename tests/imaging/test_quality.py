@@ -9,18 +9,7 @@ from pipeline.delivery import Severity
 from pipeline.imaging import FLAGGED, check
 from pipeline.imaging.files import quiet
 from pipeline.imaging.quality import as_findings, kinds
-
-
-def edit(path, **elements):
-    with quiet():
-        dataset = dcmread(path)
-        for keyword, value in elements.items():
-            if value is None:
-                del dataset[keyword]
-            else:
-                setattr(dataset, keyword, value)
-        dcmwrite(path, dataset)
-    return path
+from tests.imaging.conftest import edit
 
 
 def found(folder, **settings):
@@ -120,7 +109,7 @@ def test_a_name_spelled_otherwise_is_no_other_person(visit):
 
 def test_a_modality_that_the_use_does_not_want_is_found(visit):
     folder, _ = visit
-    assert found(folder, use="ct") == {"wrong modality": "MR where CT or SEG is wanted"}
+    assert found(folder, use="ct") == {"wrong modality": "CT or SEG is wanted"}
 
 
 @pytest.mark.parametrize(("modality", "kept"), [("US", True), ("SC", True), ("OT", True), ("MR", False)])

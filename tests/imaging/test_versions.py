@@ -7,8 +7,7 @@ from pipeline.imaging import add, catalogue, compare, locate, release, verify
 from pipeline.imaging.card import Card, read_card
 from pipeline.runs import RunError
 from pipeline.sections import Strict
-from tests.imaging.conftest import CARD, KEY
-from tests.imaging.test_quality import edit
+from tests.imaging.conftest import CARD, KEY, edit
 
 
 def files(folder):
