@@ -23,8 +23,7 @@ COMMANDS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "source": {"type": Path, "help": "folder of DICOM files"},
         "--use": {"default": "any", "help": "any, liver_pdff, mr, ct, pet, ... (default: %(default)s)"}, **ALLOW}),
     "add": ("check and de-identify a folder of images into the draft", {
-        **NAME,
-        "source": {"type": Path, "help": "folder of DICOM files"}, **CARD, **ALLOW,
+        **NAME, "source": {"type": Path, "help": "folder of DICOM files"}, **CARD, **ALLOW,
         "--leave-out": {"action": "store_true", "help": "leave out what is refused and take the rest"},
         "--scope": {"default": "", "help": "pseudonyms are the same within it (default: the name of the data set)"},
         "--key": {"type": Path, "help": "secret key of pseudonyms (default: in the user's settings)"}}),
@@ -44,6 +43,7 @@ COMMANDS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "folder": {"type": Path, "help": "new folder to write"},
         "--people": {"type": int, "default": 3, "help": "default: %(default)s"},
         "--visits": {"type": int, "default": 2, "help": "of each (default: %(default)s)"},
+        "--planted": {"action": "store_true", "help": "write the people also into comments, sequences, private tags"},
         "--noise-points": {"type": float, "default": 2.0, "help": "spread of a voxel (default: %(default)s)"},
         "--seed": {"type": int, "default": 0, "help": "default: %(default)s"}}),
 }  # fmt: skip

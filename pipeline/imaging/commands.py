@@ -138,14 +138,16 @@ def command_pdff(
     return [*lines, *tell(delivery.findings), f"{folder}: {len(table)} reading(s) of liver fat"]
 
 
-def command_phantom(folder: Path, people: int, visits: int, noise_points: float, seed: int) -> list[str]:
+def command_phantom(
+    folder: Path, people: int, visits: int, noise_points: float, seed: int, planted: bool = False
+) -> list[str]:
     """Write made-up examinations with a known fat fraction, and a table of the truth beside them."""
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty; give another folder")
     examined = invent(people, visits, seed=seed)
     for number, visit in enumerate(examined, 1):
         volume = draw(visit.pdff_percent, noise_points=noise_points, seed=seed + number)
-        write_visit(folder / "images" / f"{number:04d}", visit, volume, seed=seed)
+        write_visit(folder / "images" / f"{number:04d}", visit, volume, seed=seed, planted=planted)
         np.save(folder / f"mask_{number:04d}.npy", volume.liver)
     with (folder / "truth.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

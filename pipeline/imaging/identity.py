@@ -19,6 +19,7 @@ INSIDE = 4           # letters from which on it is also searched inside other wo
 DIGITS = 5           # of the shortest number that is searched
 CODE = 4             # letters and digits of the shortest code
 PIXEL_BYTES = 8      # shortest text that is searched among pixels, where shorter ones stand by chance
+AT_ONCE = 1 << 20    # bytes of pixels searched
 JOINED = re.compile(r"(?<=\d)[\s/:().+-]+(?=\d)")
 RUN = re.compile(r"(?<![\d.])\d+(?![\d.]*\d)")
 
@@ -94,10 +95,15 @@ def holds(text: str, identity: Identity, least: int = NAME) -> str:
 
 def stands_in(data: bytes, identity: Identity) -> bool:
     """Whether pixels hold a long name, number, code or instance number as plain text in any usual encoding."""
-    lower = data.lower()
     texts = (*identity.words, *identity.numbers, *identity.codes, *identity.uids)
     patterns = {text.encode(coding) for text in texts for coding in ("utf-8", "utf-16-le", "utf-16-be")}
-    return any(len(pattern) >= PIXEL_BYTES and pattern in lower for pattern in patterns)
+    searched = [pattern for pattern in patterns if len(pattern) >= PIXEL_BYTES]
+    overlap = max(map(len, searched), default=0)
+    for start in range(0, len(data), AT_ONCE):      # in parts, because each is copied
+        part = data[start : start + AT_ONCE + overlap].lower()
+        if any(pattern in part for pattern in searched):
+            return True
+    return False
 
 
 def is_date(digits: str) -> bool:

@@ -13,7 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydicom.uid import UID
@@ -116,13 +116,14 @@ def add(
     if not taken:
         raise TableError(f"{source}: no image is left to take over")
     stand_ins = StandIns(key, scope or name)
-    settings = {"intended_use": card.intended_use, "allow": sorted(allow), "leave_out": leave_out}
+    settings: dict[str, Any] = {"intended_use": card.intended_use, "allow": sorted(allow), "leave_out": leave_out}
     with stage(registry / name / DRAFT, config=settings) as running:
         try:
             rows, late = _write(running, taken, stand_ins, watch)
             _refuse(late, source, leave_out)
             failed = {path for fault in late for path in fault.files}
-            faults = _again([*faults, *late], [image for image in taken if image.path not in failed], card, allow)
+            kept = [image for image in taken if image.path not in failed]
+            faults = _again([*faults, *late], images, kept, settings)
             counts = _count(rows, running.folder)
             if not rows:
                 raise TableError(f"{source}: no image is left to take over")
@@ -159,12 +160,11 @@ def _refuse(faults: Sequence[Fault], source: Path, leave_out: bool) -> None:
         raise TableError("\n".join([*told, f"{source}: nothing was taken over; mend it, or leave these files out"]))
 
 
-def _again(faults: Sequence[Fault], kept: Sequence[Image], card: Card, allow: Sequence[str]) -> list[Fault]:
-    """The faults after some files were left out: what was refused as it was, the rest of what is there now."""
-    there = {image.path for image in kept}
-    told = [fault for fault in faults if not there.issuperset(fault.files)]
-    stays = [fault for fault in told if kinds()[fault.kind].severity == "refused" or not there & set(fault.files)]
-    return stays + inspect(kept, card.intended_use, allow=allow)
+def _again(faults: Sequence[Fault], images: Sequence[Image], kept: Sequence[Image], settings: Any) -> list[Fault]:
+    """The faults after some images were left out: what was refused, what is no image, what is wrong with the rest."""
+    paths = {image.path for image in images}
+    stays = [f for f in faults if kinds()[f.kind].severity == "refused" or paths.isdisjoint(f.files)]
+    return stays + inspect(kept, settings["intended_use"], allow=settings["allow"])
 
 
 def _marks(group: list[Image]) -> list[Fault]:

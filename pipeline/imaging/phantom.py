@@ -80,8 +80,19 @@ def invent(people: int, visits: int, *, seed: int = 0) -> list[Visit]:
     return found
 
 
-def write_visit(folder: Path, visit: Visit, volume: Volume, *, shape: Shape = Shape(), seed: int = 0) -> list[Path]:  # noqa: B008
-    """Write the fat-fraction series and the segmentation of one examination; the paths, the mask's last."""
+def write_visit(
+    folder: Path,
+    visit: Visit,
+    volume: Volume,
+    *,
+    shape: Shape = Shape(),  # noqa: B008
+    seed: int = 0,
+    planted: bool = False,
+) -> list[Path]:
+    """Write the fat-fraction series and the segmentation of one examination; the paths, the mask's last.
+
+    If `planted`, what tells of the person also stands in comments, sequences, private elements and the file header.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     entropy = [str(seed), visit.patient, visit.day.isoformat()]
     names = ("study", "series", "mask", "frame")
@@ -98,6 +109,8 @@ def write_visit(folder: Path, visit: Visit, volume: Volume, *, shape: Shape = Sh
         image.PixelSpacing, image.SliceThickness = [shape.spacing_mm] * 2, shape.thickness_mm
         image.RescaleSlope, image.RescaleIntercept, image.RescaleType = STEP, 0, "%"
         _pixels(image, np.round(percent / STEP).astype("<u2"), 16)
+        if planted:
+            _plant(image, visit)
         paths.append(_write(folder / f"IM{index + 1:04d}", image))
         references.append(image.SOPInstanceUID)
     mask = _mask(visit, volume.liver, shape, uid, generate_uid(entropy_srcs=[*entropy, "mask image"]), references)
@@ -135,6 +148,28 @@ def _start(visit: Visit, sop_class: str, instance: str, uid: dict[str, str]) -> 
     image.StudyDescription = f"MR lever {visit.name.replace('^', ' ')}"
     image.BodyPartExamined, image.PatientPosition = "ABDOMEN", "HFS"
     return image
+
+
+def _plant(image: FileDataset, visit: Visit) -> None:
+    """Write the person into places where scanners, archives and people at consoles leave it."""
+    spoken = " ".join(reversed(visit.name.split("^")))
+    image.OtherPatientIDs, image.PatientTelephoneNumbers = visit.patient.replace("-", ""), "070-123 45 67"
+    image.PatientAddress, image.PatientMotherBirthName = f"{spoken}, Storgatan 1", visit.name
+    image.ImageComments = f"{spoken} {visit.patient}, ring 070-123 45 67"
+    image.AdditionalPatientHistory = f"Undersökt {visit.day:%d/%m/%Y}, f. {visit.birth:%Y-%m-%d}"
+    image.BodyPartExamined, image.SequenceName = "ABDOMEN", visit.name.split("^")[0][:16]
+    request, code, step = Dataset(), Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = visit.patient[-11:], "99LOCAL", spoken
+    step.ScheduledProcedureStepDescription, step.RequestedProcedureCodeSequence = spoken, [code]
+    request.RequestedProcedureID, request.RequestedContrastAgent = visit.patient[-11:], spoken
+    request.ScheduledProtocolCodeSequence = [code]
+    image.RequestAttributesSequence, image.AnatomicRegionSequence = [request], [code]
+    image.add_new(0x00400260, "SQ", [step])
+    block = image.private_block(0x0029, f"LOCAL {visit.name.split('^')[0]}"[:64], create=True)
+    block.add_new(0x01, "LO", spoken)
+    block.add_new(0x02, "OB", f"{spoken} {visit.patient}".encode("utf-16-le"))
+    image.file_meta.SourceApplicationEntityTitle = "ROENTGEN1"
+    image.preamble = f"{spoken}".encode().ljust(128, b"\0")
 
 
 def _mask(

@@ -55,7 +55,8 @@ def scans(tmp_path_factory):
     """A folder of three examinations of two people, read only."""
     folder = tmp_path_factory.mktemp("scans")
     for number, visit in enumerate(VISITS):
-        write_visit(folder / str(number), visit, draw(visit.pdff_percent, shape=SMALL, seed=number), shape=SMALL)
+        drawn = draw(visit.pdff_percent, shape=SMALL, seed=number)
+        write_visit(folder / str(number), visit, drawn, shape=SMALL, planted=True)
     return folder
 
 

@@ -18,13 +18,15 @@ def files(folder):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_folder_becomes_a_draft_of_nobody(registry):
+def test_a_folder_becomes_a_draft_of_nobody(registry, scans):
     draft = registry / "phantoms" / "draft"
     images = sorted(draft.rglob("*.dcm"))
     assert len(images) == 3 * 7
     people = {path.relative_to(draft).parts[1] for path in images}
     assert len(people) == 2
     secrets = ["19860730", "Flodstedt", "Cederlöf", "Remitterande", "Storgatan", "MRFANTOM1", "77012", "20200406"]
+    before = b"".join(path.read_bytes() for path in files(scans))
+    assert [secret for secret in secrets if secret.encode() not in before] == []
     for path in files(draft):
         data = path.read_bytes()
         assert [secret for secret in secrets if secret.encode() in data] == [], path.name
