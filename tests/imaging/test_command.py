@@ -1,7 +1,9 @@
+import importlib
 import sys
 
 import pytest
 
+from pipeline.runs import RunError
 from stages import imaging as stage
 
 
@@ -64,3 +66,10 @@ def test_faults_are_one_sentence(run, tmp_path, monkeypatch, words, said):
     lines = run(*words, "--registry", "registry")
     assert (lines[0], len(lines)) == ("exit 2", 2)
     assert said in lines[1]
+
+
+def test_without_pydicom_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pipeline.imaging")
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(RunError, match=r'pip install "tvilling\[clinical\]"'):
+        importlib.import_module("pipeline.imaging")
