@@ -62,7 +62,7 @@ ESSENTIAL = frozenset(
         "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "ImagePositionPatient",
         "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "Rows", "Columns", "BitsAllocated", "BitsStored",
         "HighBit", "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames",
-        "PlanarConfiguration", "RescaleSlope", "RescaleIntercept", "RescaleType", "SmallestImagePixelValue",
+        "PlanarConfiguration", "RescaleSlope", "RescaleIntercept", "RescaleType",
     )
     if (tag := tag_for_keyword(keyword)) is not None
 )  # fmt: skip

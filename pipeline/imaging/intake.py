@@ -10,7 +10,6 @@ import csv
 import hashlib
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -241,7 +240,7 @@ def _count(rows: Sequence[Row], folder: Path) -> Counts:
         people=len({row.person for row in rows}),
         studies=len({(row.person, row.study) for row in rows}),
         series=len(rows),
-        images=sum(Counter({row.folder: row.images for row in rows}).values()),
+        images=sum(row.images for row in rows),
         bytes=sum(path.stat().st_size for path in files),
     )
 
