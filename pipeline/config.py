@@ -17,20 +17,27 @@ from pipeline.config_faults import in_words, is_inside, suggest
 from pipeline.schema import Variable, variables
 from pipeline.sections import (
     SOURCES,
+    ChartsCohort,
     CsvCohort,
     Evaluation,
     Experiments,
+    FhirCohort,
     FraminghamCohort,
+    ImagesCohort,
     Models,
     NafldCohort,
     Name,
     NhanesCohort,
+    OmopCohort,
     Outcome,
     OwnVariable,
     Report,
     Strict,
     Twins,
 )
+
+Delivered = FhirCohort | OmopCohort | ChartsCohort | ImagesCohort
+Cohort = NhanesCohort | FraminghamCohort | NafldCohort | CsvCohort | Delivered
 
 
 class ConfigError(ValueError):
@@ -48,7 +55,7 @@ class Study(Strict):
     seed: int = Field(ge=0)
     predictors: tuple[str, ...] = Field(min_length=1)      # routine variables a model may use
     variables: dict[Name, OwnVariable] = {}
-    cohort: NhanesCohort | FraminghamCohort | NafldCohort | CsvCohort = Field(discriminator="source")
+    cohort: Cohort = Field(discriminator="source")
     outcome: Outcome
     twins: Twins = Twins()
     models: Models = Models()
@@ -76,10 +83,18 @@ class Study(Strict):
         used["outcome.any_of"] = [r.variable for r in self.outcome.any_of]
         if isinstance(self.cohort, CsvCohort):
             used["cohort.columns"] = [name for name in self.cohort.columns if name != "time_d"]
+        if isinstance(self.cohort, Delivered):
+            used["cohort.visit_with"] = list(self.cohort.visit_with)
+            used["cohort.absent_is_no"] = list(self.cohort.absent_is_no)
+            beside = self.cohort.csv.columns if self.cohort.csv else {}
+            used["cohort.csv.columns"] = [name for name in beside if name != "time_d"]
         for place, names in used.items():
             for name in names:
                 if name not in known:
                     raise ValueError(f"{place}: no variable {name}{suggest(name, known)}")
+        for name in used.get("cohort.absent_is_no", ()):
+            if "no" not in known[name].levels:
+                raise ValueError(f"cohort.absent_is_no: {name} cannot be no; it is {known[name].allowed()}")
         for place, rules in (("cohort.include", self.cohort.include), ("outcome.any_of", self.outcome.any_of)):
             for rule in rules:
                 variable = known[rule.variable]
@@ -143,17 +158,22 @@ def read_study(path: Path) -> Study:
     if isinstance(study.cohort, CsvCohort):
         cohort = study.cohort.model_copy(update={"path": _located(path, study.cohort.path, "[cohort] path")})
         study = study.model_copy(update={"cohort": cohort})
+    if isinstance(study.cohort, Delivered):
+        places: dict[str, Any] = {"path": _located(path, study.cohort.path, "[cohort] path", "file or folder")}
+        if beside := study.cohort.csv:
+            places["csv"] = beside.model_copy(update={"path": _located(path, beside.path, "[cohort.csv] path")})
+        study = study.model_copy(update={"cohort": study.cohort.model_copy(update=places)})
     if other := study.experiments.transport_from:
         located = {"transport_from": _located(path, other, "[experiments] transport_from")}
         study = study.model_copy(update={"experiments": study.experiments.model_copy(update=located)})
     return study
 
 
-def _located(study: Path, given: Path, where: str) -> Path:
-    """A file that a study names relative to itself."""
+def _located(study: Path, given: Path, where: str, what: str = "file") -> Path:
+    """What a study names relative to itself."""
     found = (study.parent / given).resolve()
-    if not found.is_file():
-        raise ConfigError(f"{study}: {where}: no file {found}")
+    if not (found.is_file() if what == "file" else found.exists()):
+        raise ConfigError(f"{study}: {where}: no {what} {found}")
     return found
 
 

@@ -59,6 +59,16 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_path(path: Path) -> str:
+    """SHA-256 of a file, or over the hashes and names of all files of a folder."""
+    if path.is_file():
+        return hash_file(path)
+    digest = hashlib.sha256()
+    for one in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest.update(f"{hash_file(one)}  {one.relative_to(path).as_posix()}\n".encode())
+    return digest.hexdigest()
+
+
 def hash_code() -> str:
     """SHA-256 over every source file of the library: the identity of the code when there is no git."""
     digest = hashlib.sha256()

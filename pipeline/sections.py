@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, m
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 SetName = Literal["routine", "mechanistic", "both"]
-SOURCES = ("nhanes", "framingham", "nafld", "csv")
+SOURCES = ("nhanes", "framingham", "nafld", "csv", "fhir", "omop", "charts", "images")
 
 
 class Strict(BaseModel):
@@ -86,17 +87,57 @@ class NhanesCohort(Strict):
     include: tuple[Rule, ...] = ()
 
 
-class CsvCohort(Strict):
-    """Any CSV file with a row a person (or a row a visit, if `time_d` is mapped)."""
+class CsvFile(Strict):
+    """A CSV file with a row a person (or a row a visit, if `time_d` is mapped), and what its columns mean."""
 
-    source: Literal["csv"]
     path: Path                                       # relative to the study file
     person_id: str                                   # heading of the identifier
     group_id: str | None = None                      # heading of what must stay together in cross-validation
     separator: str = ","
     encoding: str = "utf-8"
     columns: dict[str, Column]                       # by variable
+
+
+class CsvCohort(CsvFile):
+    """Everybody in a CSV file; age and sex must be mapped."""
+
+    source: Literal["csv"]
     include: tuple[Rule, ...] = ()
+
+
+class _Delivered(Strict):
+    """Records with dates (or charts without), out of which a study makes its time zero."""
+
+    path: Path                                       # file or folder, relative to the study file
+    time_zero: Literal["first", "last"] | date = "last"    # visit of each person, or one day for everybody
+    visit_with: tuple[str, ...] = ()                 # a day is a visit if one of these was read; none: if anything was
+    absent_is_no: tuple[str, ...] = ()               # answers: where nothing tells of them, they count as no
+    csv: CsvFile | None = None                       # what the records lack of the same people
+    include: tuple[Rule, ...] = ()
+
+
+class FhirCohort(_Delivered):
+    """Health records in FHIR R4."""
+
+    source: Literal["fhir"]
+
+
+class OmopCohort(_Delivered):
+    """Health records in OMOP CDM 5.4."""
+
+    source: Literal["omop"]
+
+
+class ChartsCohort(_Delivered):
+    """Swedish emergency charts; time zero is the arrival."""
+
+    source: Literal["charts"]
+
+
+class ImagesCohort(_Delivered):
+    """A version of a data set of the imaging hub."""
+
+    source: Literal["images"]
 
 
 class FraminghamCohort(Strict):

@@ -20,10 +20,11 @@ import pandas as pd
 
 from pipeline.charts.extract import extract
 from pipeline.charts.feature import Feature, concepts
-from pipeline.charts.folder import hash_folder, list_charts, read_folder
+from pipeline.charts.folder import list_charts, read_folder
 from pipeline.charts.sections import Chart, keys
 from pipeline.charts.tables import rows
 from pipeline.delivery import Delivery, Finding, Severity
+from pipeline.runs import hash_path
 from pipeline.schema import TableError, variables
 from pipeline.units import convert, is_implausible
 
@@ -98,7 +99,7 @@ def deliver(
         raise TableError("\n".join(f"{f.place}: {f.what}" for f in tally.findings()[:20]))
     identity = {
         "file": folder.name,
-        "sha256": hash_folder(paths),
+        "sha256": hash_path(folder),
         "licence": licence,
         "citation": citation,
         "rows": len(people),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,15 +46,6 @@ def read_folder(paths: list[Path]) -> Iterator[Read]:
             yield Read(path, None, (Finding("file not read", "refused", path.name, f"the file {what}", 1, path.name),))
         else:
             yield Read(path, chart, chart.findings)
-
-
-def hash_folder(paths: list[Path]) -> str:
-    """SHA-256 over the names and bytes of the files, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:

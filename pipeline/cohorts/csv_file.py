@@ -5,8 +5,9 @@ All faults of a file are gathered and reported together, each with the row numbe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from pipeline.cohorts.faults import Faults, Place
 from pipeline.cohorts.source import Defect, Part, Source, checked_range, long_table
 from pipeline.runs import hash_file
 from pipeline.schema import TableError, Variable
-from pipeline.sections import Column, CsvCohort
+from pipeline.sections import Column, CsvCohort, CsvFile
 from pipeline.units import convert, is_implausible, likely_units
 
 TIME = Variable("time_d", "number", "d", None, None, (), "Days from time zero; 0 is the index visit")
@@ -27,11 +28,40 @@ LOOKS_MISSING = {"-", "--", ".", "?", "n/a", "na", "nan", "none", "null", "missi
 FEW = 5    # readings below which a column says nothing about its unit
 
 
+class Read(NamedTuple):
+    """A file in canonical variables: whose row each is, of which day, and what stands in it."""
+
+    person_id: pd.Series
+    time_d: np.ndarray
+    group_id: pd.Series
+    parts: dict[str, Part]                       # by variable, a reading a row
+    conversions: dict[str, dict[str, int]]
+    defects: list[Defect]
+    rows: int
+
+
 def load(cohort: CsvCohort, known: Mapping[str, Variable]) -> Source:
     """The file in canonical variables; raises `TableError` that lists every fault of the file."""
+    read = read_csv(cohort, known, required=REQUIRED)
+    people = _people(read.person_id, read.time_d, read.parts, read.group_id)
+    identity = {
+        "file": cohort.path.name,
+        "sha256": hash_file(cohort.path),
+        "licence": "that of the file's owner",
+        "citation": "file of the user",
+        "rows": read.rows,
+        "note": "a row a visit" if "time_d" in cohort.columns else "a row a person",
+    }
+    observed = [part for name, part in read.parts.items() if name not in REQUIRED]
+    observations = long_table(read.person_id, read.time_d, observed)
+    return Source(people, observations, tuple(read.parts), identity, read.conversions, read.defects)
+
+
+def read_csv(cohort: CsvFile, known: Mapping[str, Variable], required: Sequence[str] = ()) -> Read:
+    """The rows of the file, of which all must have what is `required`; raises `TableError` with every fault."""
     frame, blank = read_text(cohort)
     faults = Faults(cohort.path.name, frame.index)
-    _check_headings(cohort, frame, faults)
+    _check_headings(cohort, frame, faults, required)
     faults.raise_any()    # without its columns nothing else can be said of a file
     person_id, time_d = _rows(frame, cohort, faults)
 
@@ -42,7 +72,7 @@ def load(cohort: CsvCohort, known: Mapping[str, Variable]) -> Source:
         if name == "time_d":
             continue
         variable, place = known[name], Place(column.column, name, frame[column.column])
-        if name in REQUIRED:
+        if name in required:
             faults.add(place.cells.isin(column.missing), place, "is missing; every row needs it")
         if variable.kind == "category":
             texts = _levels(place, column, variable, faults)
@@ -57,26 +87,15 @@ def load(cohort: CsvCohort, known: Mapping[str, Variable]) -> Source:
         if units:
             conversions[name] = units
     _check_pressures(cohort, parts, faults)
-    if "time_d" in cohort.columns:
+    if "time_d" in cohort.columns and "sex" in cohort.columns:
         heading = cohort.columns["sex"].column
         _check_same_sex(Place(heading, "sex", frame[heading]), person_id, faults)
     faults.raise_any()
-
-    people = _people(person_id, time_d, parts, frame[cohort.group_id] if cohort.group_id else person_id)
-    identity = {
-        "file": cohort.path.name,
-        "sha256": hash_file(cohort.path),
-        "licence": "that of the file's owner",
-        "citation": "file of the user",
-        "rows": len(frame),
-        "note": "a row a visit" if "time_d" in cohort.columns else "a row a person",
-    }
-    observed = [part for name, part in parts.items() if name not in REQUIRED]
-    observations = long_table(person_id, time_d, observed)
-    return Source(people, observations, tuple(parts), identity, conversions, defects)
+    group_id = frame[cohort.group_id] if cohort.group_id else person_id
+    return Read(person_id, time_d, group_id, parts, conversions, defects, len(frame))
 
 
-def _check_headings(cohort: CsvCohort, frame: pd.DataFrame, faults: Faults) -> None:
+def _check_headings(cohort: CsvFile, frame: pd.DataFrame, faults: Faults, required: Sequence[str]) -> None:
     headings = [str(h) for h in frame.columns]
     used = {"[cohort] person_id": cohort.person_id}
     if cohort.group_id:
@@ -97,12 +116,12 @@ def _check_headings(cohort: CsvCohort, frame: pd.DataFrame, faults: Faults) -> N
             faults.line(f"column {heading} (wanted by {place}) stands {headings.count(heading)} times")
     if not set(used.values()) <= set(headings):
         faults.line(f"its columns are {', '.join(headings)}")
-    for name in REQUIRED:
+    for name in required:
         if name not in cohort.columns:
             faults.line(f"{name} is not mapped; every person needs it: add it under [cohort.columns]")
 
 
-def _rows(frame: pd.DataFrame, cohort: CsvCohort, faults: Faults) -> tuple[pd.Series, np.ndarray]:
+def _rows(frame: pd.DataFrame, cohort: CsvFile, faults: Faults) -> tuple[pd.Series, np.ndarray]:
     """Whose row each is, and of which day."""
     person_id = frame[cohort.person_id]
     place = Place(cohort.person_id, "person_id", person_id)
@@ -219,7 +238,7 @@ def _check_scale(
     faults.add(outside, place, f"{what}, as is more than half of the column", f"{allowed}; {hint}")
 
 
-def _check_pressures(cohort: CsvCohort, parts: Mapping[str, Part], faults: Faults) -> None:
+def _check_pressures(cohort: CsvFile, parts: Mapping[str, Part], faults: Faults) -> None:
     if not {"sbp_mmhg", "dbp_mmhg"} <= parts.keys():
         return
     upper, lower = parts["sbp_mmhg"].values, parts["dbp_mmhg"].values

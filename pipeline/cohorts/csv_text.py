@@ -7,10 +7,10 @@ import csv
 import pandas as pd
 
 from pipeline.schema import TableError
-from pipeline.sections import CsvCohort
+from pipeline.sections import CsvFile
 
 
-def read_text(cohort: CsvCohort) -> tuple[pd.DataFrame, int]:
+def read_text(cohort: CsvFile) -> tuple[pd.DataFrame, int]:
     """The file as text without its blank rows, indexed by spreadsheet row; and how many rows were blank.
 
     Headings are row 1. Raises `TableError` for a file that is empty, in another encoding, or whose rows

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,6 @@ from pipeline.delivery import Delivery
 from pipeline.records.checks import Rows, check_dates, check_pressures, check_repeats, convert_units, readings
 from pipeline.records.intake import Intake
 from pipeline.records.times import day
-from pipeline.runs import hash_file
 from pipeline.schema import TableError, validate
 
 
@@ -69,16 +66,6 @@ def left(out: Intake) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["system", "code", "display", "count"])
     table = table.astype({"system": "str", "code": "str", "display": "str", "count": int})
     return table.sort_values(["count", "system", "code"], ascending=[False, True, True], ignore_index=True)
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, or of the names and hashes of all files of a folder."""
-    if path.is_file():
-        return hash_file(path)
-    digest = hashlib.sha256()
-    for one in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(f"{hash_file(one)}  {one.relative_to(path).as_posix()}\n".encode())
-    return digest.hexdigest()
 
 
 def _settle(rows: Rows, out: Intake) -> None:

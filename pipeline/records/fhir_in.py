@@ -9,11 +9,12 @@ from tqdm import tqdm
 
 from pipeline.delivery import Delivery
 from pipeline.records import r4
-from pipeline.records.delivering import as_day, deliver, fingerprint, today
+from pipeline.records.delivering import as_day, deliver, today
 from pipeline.records.files import LIMITS, Found, Limits, Skipped, walk
 from pipeline.records.intake import Intake, place
 from pipeline.records.resources import READERS, resolve
 from pipeline.records.times import NEVER, moment
+from pipeline.runs import hash_path
 from pipeline.schema import TableError
 
 IDENTIFY = ("id", "identifier")
@@ -55,7 +56,7 @@ def read_fhir(
     end = given if given is not None else newest if NEVER < newest <= now else now
     identity = {
         "file": path.name,
-        "sha256": fingerprint(path),
+        "sha256": hash_path(path),
         "licence": "that of the records' owner",
         "citation": "health records of the user",
         "rows": resources,

@@ -16,13 +16,14 @@ from tqdm import tqdm
 
 from pipeline.delivery import Delivery
 from pipeline.records.codes import Target, targets
-from pipeline.records.delivering import as_day, deliver, fingerprint, today
+from pipeline.records.delivering import as_day, deliver, today
 from pipeline.records.intake import Intake
 from pipeline.records.omop_rows import Batch, take, take_span
 from pipeline.records.omop_tables import VOCABULARY, Tables, open_tables
 from pipeline.records.omop_vocabulary import Vocabulary
 from pipeline.records.people import Known
 from pipeline.records.times import NEVER, day
+from pipeline.runs import hash_path
 from pipeline.schema import TableError
 
 SEX = {8507: "male", 8532: "female"}
@@ -101,7 +102,7 @@ def read_omop(
         content = [relation for table, relation in tables.relations.items() if table not in VOCABULARY]
         identity = {
             "file": path.name,
-            "sha256": fingerprint(path),
+            "sha256": hash_path(path),
             "licence": "that of the records' owner",
             "citation": "health records of the user",
             "rows": sum(tables.rows(f"SELECT count(*) FROM {relation}")[0][0] for relation in content),
