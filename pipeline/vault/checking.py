@@ -13,11 +13,11 @@ from pipeline.vault.store import FILE
 
 def check(session: Session, noted: str | None) -> list[str]:
     """What is wrong, in sentences that say where; nothing personal is in them."""
-    with session.store.transaction():
+    with session.alone():
         faults = session.log.check(noted)
         if not faults:
             try:
-                session.log.tip()      # counts too
+                session.tip()      # counts too
                 _open_everything(session)
             except RunError as fault:
                 faults.append(str(fault))

@@ -171,7 +171,8 @@ COMMANDS = {
     ), _load),
     "consent": Command("write down what a person allows or refuses", (
         Option("person", dict(PERSON.settings) | {"nargs": "?"}), FOR, VARIABLES,
-        _option("--from", "first day, such as 2026-05-01 (default: today)", type=date.fromisoformat, dest="since", metavar="DAY"),
+        _option("--from", "first day, such as 2026-05-01 (default: today)", type=date.fromisoformat, dest="since",
+                metavar="DAY"),
         _option("--until", "last day (default: no end)", type=date.fromisoformat, metavar="DAY"),
         _option("--refuse", "the person says no", action="store_true"),
         _option("--fhir", "instead: a file with a FHIR R4B Consent, or a Bundle of some", type=Path, metavar="FILE"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12      # random: of 2^32 messages under one key, two share a nonce with a chance of 1 in 2^33
-STEP = 64             # bytes to which lengths are rounded up
+STEP = 128            # bytes to which lengths are rounded up
 MARK_BYTES = 16
 
 
@@ -102,7 +102,7 @@ def join(*parts: bytes) -> bytes:
 
 def number(value: int) -> bytes:
     """A number as a part of a place."""
-    return value.to_bytes(8, "big")
+    return value.to_bytes(8, "big", signed=True)
 
 
 def need_cryptography() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.runs import RunError
 from pipeline.vault.keys import KEY_BYTES, default_key, make_key, read_keys, replace_keys
-from pipeline.vault.log import Log, State
+from pipeline.vault.log import Entry, Log, State
 from pipeline.vault.sealing import Box, PersonKeys, RootKeys, Unsealable, derive
 from pipeline.vault.store import FILE, Store, make_store, open_store
 
@@ -59,8 +59,8 @@ class Session:
         refuse_inside(store.path.parent, self.key_path, "a key beside what it opens protects nothing")
         self._sealed_root = b""
         self.cards = 0      # of all cards together, as they should be: see `people`
-        with store.transaction():
-            self._unlock()
+        with self.alone():
+            pass
         self.log = Log(store, self.vault, self.root, head_path(self.key_path), now)
 
     @property
@@ -69,13 +69,18 @@ class Session:
         return self.now().astimezone().date()
 
     @contextmanager
-    def act(self, name: str) -> Iterator[Act]:
-        """Do something that the log tells: all of it with its entry, or nothing."""
+    def alone(self) -> Iterator[None]:
+        """A transaction, with the key that is right now: another process may have changed it."""
         with self.store.transaction():
             self._unlock()
-            tip = self.log.tip()
+            yield
+
+    @contextmanager
+    def act(self, name: str) -> Iterator[Act]:
+        """Do something that the log tells: all of it with its entry, or nothing."""
+        with self.alone():
+            tip = self.tip()
             act = Act(tip.number + 1, {kind: tip.totals[kind] for kind in ("last_reading", "last_rule")})
-            self.cards = int(tip.cards, 16)
             yield act
             state = State(act.numbers, f"{self.cards:x}")
             self.log.append(act.entry, self.by, name, act.facts, act.about, state)
@@ -85,18 +90,22 @@ class Session:
     @contextmanager
     def look(self) -> Iterator[None]:
         """Look at what is not about any one person; nothing is written."""
-        with self.store.transaction():
-            self._unlock()
-            self.cards = int(self.log.tip().cards, 16)
+        with self.alone():
+            self.tip()
             yield
+
+    def tip(self) -> Entry:
+        """The newest entry of the log, if all is as it tells; call within a transaction, before anything is read."""
+        tip = self.log.tip()
+        self.cards = int(tip.cards, 16)
+        return tip
 
     def accept(self) -> str:
         """Take the log as it is, where its head is lost or names another state; the new head.
 
         Raises `RunError` if the chain of the log is broken in itself.
         """
-        with self.store.transaction():
-            self._unlock()
+        with self.alone():
             before = self.log.read_head()
             if faults := self.log.check_chain():
                 raise RunError("\n".join([*faults, "the log is broken in itself: put back a copy of the vault"]))
@@ -107,8 +116,7 @@ class Session:
 
     def tidy(self) -> None:
         """Finish what was cut off: the rewriting of the file after an erasure, the end of a change of key."""
-        with self.store.transaction():
-            self._unlock()
+        with self.alone():
             if len(read_keys(self.key_path)) > 1:
                 replace_keys(self.key_path, [self._master])
             unswept = self.store.one("SELECT unswept FROM vault")[0]

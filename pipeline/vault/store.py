@@ -21,23 +21,23 @@ FORM = 1                 # of the tables below
 BUSY_S = 30.0            # how long one process waits for another
 # `person` is a pseudonym, a `mark` is a keyed hash, the rest is sealed. Every row number is part of what it seals.
 TABLES = """
-CREATE TABLE vault (vault BLOB NOT NULL, form INTEGER NOT NULL, root BLOB NOT NULL, unswept INTEGER NOT NULL);
-CREATE TABLE people (person BLOB PRIMARY KEY, key BLOB NOT NULL, card BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE vault (vault BLOB NOT NULL, form INTEGER NOT NULL, root BLOB NOT NULL, unswept INTEGER NOT NULL) STRICT;
+CREATE TABLE people (person BLOB PRIMARY KEY, key BLOB NOT NULL, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE readings (
     number INTEGER PRIMARY KEY,
     person BLOB NOT NULL,
     variable BLOB NOT NULL,
     content BLOB NOT NULL,
     sealed BLOB NOT NULL
-);
+) STRICT;
 CREATE UNIQUE INDEX readings_once ON readings (person, variable, content);
-CREATE TABLE rules (number INTEGER PRIMARY KEY, person BLOB NOT NULL, sealed BLOB NOT NULL);
+CREATE TABLE rules (number INTEGER PRIMARY KEY, person BLOB NOT NULL, sealed BLOB NOT NULL) STRICT;
 CREATE INDEX rules_person ON rules (person);
-CREATE TABLE runs (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
+CREATE TABLE runs (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
 CREATE TABLE uses (
     run INTEGER NOT NULL, mark BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (run, mark)
-) WITHOUT ROWID;
-CREATE TABLE log (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL, about BLOB NOT NULL, chain BLOB NOT NULL);
+) STRICT, WITHOUT ROWID;
+CREATE TABLE log (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL, about BLOB NOT NULL, chain BLOB NOT NULL) STRICT;
 """
 COUNTED = ("people", "readings", "rules", "runs", "uses")
 
