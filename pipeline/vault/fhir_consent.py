@@ -117,6 +117,9 @@ def _unfit(resource: Mapping[str, Any]) -> Iterator[str]:
     """What of a Consent a rule cannot say."""
     for element in sorted(resource.keys() - SILENT - USED):
         yield f"{element} cannot be represented, and leaving it out could allow more than was meant"
+    for element in sorted(resource.keys() & USED):
+        if _has_extension(resource[element]):
+            yield f"{element} holds an extension, and leaving it out could allow more than was meant"
     status = resource.get("status")
     if status not in {"active", *ENDED}:
         yield f"status is {status!r}; in force is active, and {', '.join(sorted(ENDED))} are taken as refusals"
@@ -158,6 +161,12 @@ def _unfit_provision(resource: Mapping[str, Any], is_ended: bool) -> Iterator[st
             yield f"provision.code {place} is no variable or group of this library (LOINC, {VARIABLE} or {GROUP})"
     if "code" in provision and not provision["code"]:
         yield "provision.code is empty"
+
+
+def _has_extension(element: Any) -> bool:
+    if isinstance(element, Mapping):
+        return "extension" in element or any(name.startswith("_") or _has_extension(element[name]) for name in element)
+    return isinstance(element, list) and any(_has_extension(part) for part in element)
 
 
 def _rule(resource: Mapping[str, Any], now: datetime) -> Rule:

@@ -34,6 +34,7 @@ class Card:
     aged_on: str | None = None
     readings: int = 0
     rules: int = 0
+    trace: str = "0"                   # hexadecimal: of number, variable and content mark of every reading together
 
 
 class Person(NamedTuple):

@@ -74,6 +74,11 @@ def read_person(
             f"readings of a person ({person.pseudonym.hex()[:8]}...) were removed or added by another hand: "
             f"{len(rows)} rows for {person.card.readings}"
         )
+    trace = 0
+    for row in rows:
+        trace ^= _trace(person, *row[:3])
+    if trace != int(person.card.trace, 16):
+        raise Unsealable(f"readings of a person ({person.pseudonym.hex()[:8]}...) were exchanged by another hand")
     for place, variable, content, sealed in rows:
         if marks is not None and variable not in marks:
             continue
@@ -89,7 +94,7 @@ def _write(session: Session, act: Act, person: Person, readings: list[Reading]) 
         return 0
     held = {row[0] for row in session.store.run("SELECT content FROM readings WHERE person = ?", person.pseudonym)}
     marks = {name: person.keys.mark("variable", name.encode()) for name in {reading.variable for reading in readings}}
-    rows = []
+    rows, trace = [], int(person.card.trace, 16)
     for reading in readings:
         content = person.keys.mark("content", json.dumps(reading).encode())
         if content in held:
@@ -98,13 +103,18 @@ def _write(session: Session, act: Act, person: Person, readings: list[Reading]) 
         variable, place = marks[reading.variable], act.give("last_reading")
         sealed = person.keys.box.seal_facts(reading, *_place(session, person, variable, content, place))
         rows.append((place, person.pseudonym, variable, content, sealed))
+        trace ^= _trace(person, place, variable, content)
     session.store.many("INSERT INTO readings VALUES (?, ?, ?, ?, ?)", rows)
-    person.card.readings += len(rows)
+    person.card.readings, person.card.trace = person.card.readings + len(rows), f"{trace:x}"
     return len(rows)
 
 
 def _place(session: Session, person: Person, variable: bytes, content: bytes, place: int) -> tuple[bytes, ...]:
     return b"reading", session.vault, person.pseudonym, variable, content, number(place)
+
+
+def _trace(person: Person, place: int, variable: bytes, content: bytes) -> int:
+    return int.from_bytes(person.keys.mark("trace", number(place), variable, content), "big")
 
 
 def _fill(session: Session, card: Card, row: int, sex: str | None, birth: str | None, age: float | None) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.vault import make_vault, open_vault
-from tests.vault.people import Clock
+from tests.vault.clock import Clock
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Invented people for a vault."""
 
-from datetime import UTC, datetime, timedelta
-
 import pandas as pd
 
 from pipeline.delivery import Delivery
@@ -14,19 +12,6 @@ CANARY_SOURCE = "kanarina_journal.json"
 CANARY_BIRTH = "1950-04-01"
 
 
-class Clock:
-    """A clock that tests turn."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def forward(self, **by: float) -> None:
-        self.time += timedelta(**by)
-
-
 def deliver(
     *person_ids: str,
     variables: tuple[str, ...] = ("sbp_mmhg", "weight_kg", "hba1c_mmol_mol", "peth_umol_l"),
@@ -35,7 +20,7 @@ def deliver(
 ) -> Delivery:
     """People with one reading a variable and time; values differ everywhere."""
     rows = [
-        (who, f"2024-01-{1 + time:02d}", "", name, 50.0 + number + 7 * place + time / 8, None, "", f"{who}.json line {place}")
+        (who, f"2024-01-{1 + time:02d}", "", name, 50.0 + number + 7 * place + time / 8, None, "", f"{who} {place}")
         for number, who in enumerate(person_ids)
         for place, name in enumerate(variables)
         for time in range(times)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pipeline.runs import RunError
 from pipeline.vault import ALL, Rule, make_vault, open_vault
 from pipeline.vault.session import head_path
-from tests.vault.people import Clock, deliver
+from tests.vault.clock import Clock
+from tests.vault.people import deliver
 
 START = date(2024, 1, 1)
 
@@ -68,8 +69,9 @@ def tampered(vault):
 
 def write(vault, rows):
     store = vault._session.store
-    store.run("DELETE FROM log")
-    store.many("INSERT INTO log VALUES (?, ?, ?, ?)", rows)
+    with store.transaction():
+        store.run("DELETE FROM log")
+        store.many("INSERT INTO log VALUES (?, ?, ?, ?)", rows)
 
 
 def flip(blob, at):
@@ -80,7 +82,8 @@ def flip(blob, at):
 def edit(rows, at, column, byte):
     if column == 2 and not rows[at][2]:
         column = 1      # about nobody
-    return [(*row[:column], flip(row[column], byte), *row[column + 1 :]) if i == at else row for i, row in enumerate(rows)]
+    row = rows[at]
+    return [*rows[:at], (*row[:column], flip(row[column], byte), *row[column + 1 :]), *rows[at + 1 :]]
 
 
 ATTACKS = {
@@ -154,7 +157,7 @@ def test_nothing_is_done_with_a_vault_whose_log_was_cut(vault, clock):
     live(vault, clock)
     write(vault, tampered(vault)[:-2])
     for act in (lambda: vault.read("care"), lambda: vault.load(deliver("cecilia")), lambda: vault.withdraw("anna")):
-        with pytest.raises(RunError, match="the access log ends with entry 9, not as .*head says"):
+        with pytest.raises(RunError, match=r"the access log ends with entry 9, not as .*head says"):
             act()
 
 
@@ -196,7 +199,9 @@ def test_a_head_noted_elsewhere_shows_that_folder_and_head_were_put_back(place, 
             older.check("3")
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "is missing"), ("x", "is no head"), ('{"vault": "00"}', "another vault")])
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "is missing"), ("x", "is no head"), ('{"vault": "00"}', "another vault")]
+)
 def test_a_lost_or_spoilt_head_is_told(place, vault, text, said):
     vault.load(deliver("anna"))
     head_path(place[1]).unlink()
