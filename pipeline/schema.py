@@ -66,6 +66,7 @@ def variables() -> Mapping[str, Variable]:
     return MappingProxyType(table)
 
 
+@cache
 def _tables() -> dict[str, pa.DataFrameSchema]:
     import pandera.pandas as pa
 

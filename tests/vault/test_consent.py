@@ -178,9 +178,25 @@ def loaded(tmp_path_factory):
     return folder
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(events, min_size=4, max_size=14))
+some_life = given(st.lists(events, min_size=4, max_size=14))
+searched = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
+
+
+@settings(max_examples=12, **searched)
+@some_life
 def test_no_order_of_rules_withdrawals_and_questions_leaks_anything(loaded, tmp_path_factory, happened):
+    live(loaded, tmp_path_factory, happened)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, **searched)
+@some_life
+def test_no_order_of_many_leaks_anything(loaded, tmp_path_factory, happened):
+    live(loaded, tmp_path_factory, happened)
+
+
+def live(loaded, tmp_path_factory, happened):
+    """All that happened, on a copy of the vault; what it gives out is what the model allows, each time."""
     folder, clock, model = tmp_path_factory.mktemp("fuzz") / "copy", Clock(), Model()
     shutil.copytree(loaded, folder)
     with open_vault(folder / "vault", folder / "key", by="Anna", now=clock) as vault:

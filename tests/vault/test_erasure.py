@@ -156,7 +156,7 @@ ACTS = {
 }
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", [pytest.param("load", marks=pytest.mark.slow), "erase", "rekey", "withdraw"])
 def test_a_program_that_is_killed_leaves_the_state_before(grown, again, place, act):
     before = [grown._session.store.run(f"SELECT * FROM {table}").fetchall() for table in ("people", "readings", "log")]
     script = KILLED.format(last=len(before[2]), act=ACTS[act])

@@ -58,7 +58,7 @@ def test_after_a_consent_that_runs_out_counts_what_was_decided_before(used, cloc
     for person in ("anna", "cecilia"):
         used.consent(person, [no, until_june])
     clock.forward(days=60)
-    assert told(used) == {"run of all": (0, 2, 0), "run of two": (0, 1, 0)}, "both had said no before they said yes until June"
+    assert told(used) == {"run of all": (0, 2, 0), "run of two": (0, 1, 0)}, "both had said no, then yes until June"
     used.consent("berit", [until_june])
     assert told(used)["run of two"] == (0, 1, 0), "an older consent without end goes on"
 

@@ -38,8 +38,8 @@ def test_what_comes_out_is_what_went_in(vault):
     pd.testing.assert_frame_equal(out.people, given_in.people)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20, unique=True),
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=60, unique=True),
        st.text(st.characters(exclude_categories=["Cs"]), max_size=40))  # fmt: skip
 def test_numbers_and_texts_come_back_to_the_last_bit(vault, values, text):
     person = f"person {len(vault.log())}"

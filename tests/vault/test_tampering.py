@@ -32,7 +32,8 @@ def put(vault, table, content):
     store = vault._session.store
     with store.transaction():
         store.run(f"DELETE FROM {table}")
-        store.many(f"INSERT INTO {table} VALUES ({', '.join('?' * len(content[0]))})", content)
+        for row in content:
+            store.run(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)
 
 
 def refused(vault):

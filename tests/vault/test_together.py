@@ -42,6 +42,7 @@ def test_programs_that_write_at_once_lose_nothing(place, vault):
     assert vault.check() == []
 
 
+@pytest.mark.slow
 def test_readers_beside_writers_see_whole_states(place, vault, clock):
     people = tuple(f"person {i}" for i in range(12))
     vault.load(deliver(*people[:2]))
