@@ -11,7 +11,7 @@ import hmac
 import secrets
 from base64 import b32encode
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 from pipeline.runs import RunError
@@ -34,6 +34,7 @@ class Card:
     aged_on: str | None = None
     readings: int = 0
     rules: int = 0
+    variables: list[str] = field(default_factory=list)      # that the readings are of
     trace: str = "0"                   # hexadecimal: of number, variable and content mark of every reading together
 
 

@@ -65,7 +65,8 @@ def read_person(
     session: Session, person: Person, wanted: Collection[str] | None = None
 ) -> Iterator[tuple[bytes, Reading]]:
     """The person's readings of the wanted variables (all, if None) in order of arrival, each with its mark."""
-    marks = None if wanted is None else {person.keys.mark("variable", name.encode()) for name in wanted}
+    names = person.card.variables if wanted is None else set(wanted).intersection(person.card.variables)
+    marks = {person.keys.mark("variable", name.encode()) for name in names}
     rows = session.store.run(
         "SELECT number, variable, content, sealed FROM readings WHERE person = ? ORDER BY number", person.pseudonym
     ).fetchall()
@@ -80,7 +81,7 @@ def read_person(
     if trace != int(person.card.trace, 16):
         raise Unsealable(f"readings of a person ({person.pseudonym.hex()[:8]}...) were exchanged by another hand")
     for place, variable, content, sealed in rows:
-        if marks is not None and variable not in marks:
+        if variable not in marks:
             continue
         try:
             plain = person.keys.box.open(sealed, *_place(session, person, variable, content, place))
@@ -106,6 +107,7 @@ def _write(session: Session, act: Act, person: Person, readings: list[Reading]) 
         trace ^= _trace(person, place, variable, content)
     session.store.many("INSERT INTO readings VALUES (?, ?, ?, ?, ?)", rows)
     person.card.readings, person.card.trace = person.card.readings + len(rows), f"{trace:x}"
+    person.card.variables = sorted({*person.card.variables, *marks})
     return len(rows)
 
 

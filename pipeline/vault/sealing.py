@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import struct
 from typing import TYPE_CHECKING, Any
 
 from pipeline.runs import RunError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 NONCE_BYTES = 12      # random: of 2^32 messages under one key, two share a nonce with a chance of 1 in 2^33
 STEP = 128            # bytes to which lengths are rounded up
 MARK_BYTES = 16
+_LENGTH = struct.Struct(">I")
 
 
 class Box:
@@ -97,7 +99,7 @@ def derive(key: bytes, use: str, *of: bytes) -> bytes:
 
 def join(*parts: bytes) -> bytes:
     """The parts as one, told apart by their lengths."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([piece for part in parts for piece in (_LENGTH.pack(len(part)), part)])
 
 
 def number(value: int) -> bytes:

@@ -20,7 +20,7 @@ from pipeline.vault.ledger import Affected, Run, Use
 from pipeline.vault.log import Entry
 from pipeline.vault.people import Person, find, known
 from pipeline.vault.readings import Loaded, read_person
-from pipeline.vault.session import Session, make_session, open_session, refuse_inside, utc_now
+from pipeline.vault.session import Act, Session, make_session, open_session, refuse_inside, utc_now
 
 if TYPE_CHECKING:
     from pipeline.delivery import Delivery
@@ -56,9 +56,12 @@ class Vault:
 
     def consent(self, person_id: str, rules: Iterable[Rule]) -> int:
         """Add rules to a person's history; how many were new."""
+        return self.consents({person_id: rules})
+
+    def consents(self, rules_of: Mapping[str, Iterable[Rule]]) -> int:
+        """Add rules to the histories of many, all or none; how many were new."""
         with self._session.act("consent") as act:
-            person = find(self._session, person_id)
-            return self._add(act, person, list(rules))
+            return sum(self._add(act, find(self._session, who), list(rules)) for who, rules in rules_of.items())
 
     def consent_fhir(self, document: Mapping[str, Any], source: str) -> int:
         """Take over a FHIR Consent, or those of a Bundle, all or none; how many rules were new."""
@@ -72,7 +75,6 @@ class Vault:
                     raise RunError(f"{place}: patient refers to {what}; load the person first, or mend the reference")
                 (person,) = meant.values()
                 new += self._add(act, person, [rule])
-            act.note(rules=new)
             return new
 
     def withdraw(
@@ -168,11 +170,12 @@ class Vault:
         with self._session.act("rekey") as act:
             return erasure.rekey(self._session, act)
 
-    def _add(self, act: Any, person: Person, rules: list[Rule]) -> int:
+    def _add(self, act: Act, person: Person, rules: list[Rule]) -> int:
         act.about.append(person.keys)
         new = write_rules(self._session, act, person, rules)
-        of = sorted({purpose for rule in rules for purpose in rule.purposes})
-        act.note(people=len({keys.key for keys in act.about}), rules=new, purposes=of)
+        told = {*act.facts.get("purposes", ()), *(purpose for rule in rules for purpose in rule.purposes)}
+        people = len({keys.key for keys in act.about})
+        act.note(people=people, rules=act.facts.get("rules", 0) + new, purposes=sorted(told))
         return new
 
 

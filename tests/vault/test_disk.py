@@ -104,6 +104,7 @@ def test_the_log_tells_no_values_and_no_names(vault):
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to tell which files are open")
 def test_rewriting_the_file_opens_no_other(place, vault):
     vault.load(deliver(*(f"person {i}" for i in range(200)), times=4))
+    vault._session.store.run("PRAGMA cache_size = 5")      # so that what does not fit has to go somewhere
     before, during = open_files(), set()
 
     def look():
