@@ -147,7 +147,8 @@ def test_eight_thousand_readings_are_written_and_four_thousand_read_in_less_than
     start = time.process_time()
     written = vault.load(given_in).readings
     seconds = time.process_time() - start
-    vault.consents(dict.fromkeys(people[:250], [Rule(("research",), (ALL,), True, START, None)]))
+    granted = (Rule(("research",), (ALL,), True, START, None),)
+    vault.consents(dict.fromkeys(people[:250], granted))
     start = time.process_time()
     read = len(vault.read("research").readings)
     seconds += time.process_time() - start

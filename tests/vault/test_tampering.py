@@ -1,27 +1,40 @@
 """What somebody can do who may write the files but has no key: destroy, and be found."""
 
+import shutil
 import sqlite3
 from datetime import date
 
 import pytest
 
 from pipeline.runs import RunError
-from pipeline.vault import ALL, Rule, open_vault
+from pipeline.vault import ALL, Rule, make_vault, open_vault
+from tests.vault.clock import Clock
 from tests.vault.people import deliver
 
 START = date(2024, 1, 1)
 
 
-@pytest.fixture
-def full(vault):
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
     """Three people who allow research, one of whom withdrew again, and a run that used them."""
-    vault.load(deliver("anna", "berit", "cecilia"))
-    for person in ("anna", "berit", "cecilia"):
-        vault.consent(person, [Rule(("research",), (ALL,), True, START, None)])
-    given = vault.read("research")
-    vault.record_use("run", given.people["person_id"], given.identity["consent"])
-    vault.withdraw("berit")
-    return vault
+    folder = tmp_path_factory.mktemp("template")
+    with make_vault(folder / "vault", folder / "settings" / "vault.key", by="Anna", now=Clock()) as vault:
+        vault.load(deliver("anna", "berit", "cecilia"))
+        for person in ("anna", "berit", "cecilia"):
+            vault.consent(person, [Rule(("research",), (ALL,), True, START, None)])
+        given = vault.read("research")
+        vault.record_use("run", given.people["person_id"], given.identity["consent"])
+        vault.withdraw("berit")
+    return folder
+
+
+@pytest.fixture
+def full(template, place, clock):
+    """A copy of it, open."""
+    for name in ("vault", "settings"):
+        shutil.copytree(template / name, place[0].parent / name)
+    with open_vault(*place, by="Anna", now=clock) as vault:
+        yield vault
 
 
 def rows(vault, table):
