@@ -64,7 +64,7 @@ def _consent(vault: Vault, options: Namespace) -> Said:
     if options.fhir is not None:
         if options.person is not None or options.purposes is not None:
             raise RunError("give either --fhir or a person with --for, not both")
-        new = vault.consent_fhir(_json(options.fhir), options.fhir.name)
+        new = vault.consent_fhir(_json(options.fhir), options.fhir.name, identify_by=options.identify_by)
         return Said([f"{new} new rules; those that the vault held already were left out"])
     if options.person is None or options.purposes is None:
         raise RunError("a consent needs a person and --for PURPOSE, or --fhir FILE")
@@ -108,7 +108,11 @@ def _erase(vault: Vault, options: Namespace) -> Said:
     lines = [f"erased: {erased.readings} readings and {erased.rules} rules, with the key of the person"]
     if erased.runs:
         lines += [f"must be rebuilt without the person: {', '.join(run.run for run in erased.runs)}"]
-    return Said([*lines, "copies of the folder made before still hold the person: rekey, then destroy old keys"])
+    return Said([
+        *lines,
+        "copies of the folder made before still hold the person: rekey, then destroy old keys",
+        "what was read or exported before lies outside the vault: delete it there",
+    ])  # fmt: skip
 
 
 def _record(vault: Vault, options: Namespace) -> Said:
@@ -176,6 +180,8 @@ COMMANDS = {
         _option("--until", "last day (default: no end)", type=date.fromisoformat, metavar="DAY"),
         _option("--refuse", "the person says no", action="store_true"),
         _option("--fhir", "instead: a file with a FHIR R4B Consent, or a Bundle of some", type=Path, metavar="FILE"),
+        _option("--identify-by", "with --fhir: what of a Patient the vault calls a person by (default: %(default)s)",
+                choices=("id", "identifier"), default="id"),
     ), _consent),
     "history": Command("what a person ever allowed and refused, in words", (
         PERSON, _option("--language", "en or sv (default: %(default)s)", default="en"),

@@ -73,8 +73,13 @@ def write_consent(rule: Rule, person_id: str, patient: str, name: str) -> dict[s
     }
 
 
-def read_consents(document: Mapping[str, Any], source: str, now: datetime) -> list[Received]:
+def read_consents(
+    document: Mapping[str, Any], source: str, now: datetime, *, identify_by: str = "id"
+) -> list[Received]:
     """The rules of a Consent, or of all in a Bundle.
+
+    A person is who our own identifier names; where there is none, `identify_by` tells whether the logical id of the
+    Patient or another identifier does ("id" or "identifier"): ids are local to a system, and could be somebody else's.
 
     Raises `TableError` with a sentence for everything that cannot be taken over as it is said; then nothing is.
     """
@@ -91,7 +96,8 @@ def read_consents(document: Mapping[str, Any], source: str, now: datetime) -> li
         if said:
             faults += [f"{where}: {what}" for what in said]
             continue
-        found.append(Received(_identifiers(resource["patient"], patients), _rule(resource, now), where))
+        who = _identifiers(resource["patient"], patients, identify_by)
+        found.append(Received(who, _rule(resource, now), where))
     if faults:
         raise TableError("\n".join([*faults, "nothing of it was taken over; where a person refused, refuse by hand"]))
     return found
@@ -198,13 +204,21 @@ def _is_moment(said: str) -> bool:
     return True
 
 
-def _identifiers(patient: Mapping[str, Any], patients: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+def _identifiers(
+    patient: Mapping[str, Any], patients: Mapping[str, Mapping[str, Any]], identify_by: str
+) -> tuple[str, ...]:
     """What the person may be called in the vault: by the reference itself, and by the Patient that it points to."""
     reference = patient.get("reference", "")
     target = patients.get(reference, {})
-    named = [patient.get("identifier", {}), *target.get("identifier", [])]
-    values = [identifier.get("value") for identifier in named]
-    return tuple(dict.fromkeys(v for v in (*values, target.get("id"), reference.rpartition("/")[2]) if v))
+    named = [one for one in (patient.get("identifier", {}), *target.get("identifier", [])) if one.get("value")]
+    own = [one["value"] for one in named if one.get("system") == PERSON]
+    values = [one["value"] for one in named] if identify_by == "identifier" else [target.get("id") or _tail(reference)]
+    return tuple(dict.fromkeys(own or values))
+
+
+def _tail(reference: str) -> str:
+    """The logical id in a reference, whatever server and version it names."""
+    return reference.split("/_history/")[0].rpartition("/")[2].removeprefix("urn:uuid:")
 
 
 def _validated(resource: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

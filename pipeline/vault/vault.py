@@ -63,10 +63,13 @@ class Vault:
         with self._session.act("consent") as act:
             return sum(self._add(act, find(self._session, who), list(rules)) for who, rules in rules_of.items())
 
-    def consent_fhir(self, document: Mapping[str, Any], source: str) -> int:
-        """Take over a FHIR Consent, or those of a Bundle, all or none; how many rules were new."""
+    def consent_fhir(self, document: Mapping[str, Any], source: str, *, identify_by: str = "id") -> int:
+        """Take over a FHIR Consent, or those of a Bundle, all or none; how many rules were new.
+
+        `identify_by` tells whether the vault calls people by the "id" of their Patient or by an "identifier" in it.
+        """
         with self._session.act("consent") as act:
-            received = read_consents(document, source, self._session.now())
+            received = read_consents(document, source, self._session.now(), identify_by=identify_by)
             new = 0
             for identifiers, rule, place in received:
                 meant = {p.pseudonym: p for i in identifiers if (p := known(self._session, i)) is not None}

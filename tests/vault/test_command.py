@@ -127,7 +127,7 @@ def test_a_consent_of_fhir_and_a_person_typed_in(begun, monkeypatch):
     do("load b_people.parquet b_readings.parquet")
     assert "1 new rules" in do("consent --fhir one.json")
     monkeypatch.setattr(sys, "stdin", io.StringIO("berit\n"))
-    assert "yes to care of the person: everything; from 2025-01-01 until and with 2090-01-01" in do("history -")
+    assert "yes to care of the person: everything; from 2025-01-01 through 2090-01-01" in do("history -")
     assert "2 people" not in do("read care --out given")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{CANARY_ID}\n"))
     do("consent - --for care --refuse")

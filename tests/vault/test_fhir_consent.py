@@ -60,8 +60,8 @@ def changed(**elements):
     return resource
 
 
-def read(resource):
-    (received,) = read_consents(resource, "consent.json", NOW)
+def read(resource, **settings):
+    (received,) = read_consents(resource, "consent.json", NOW, **settings)
     return received
 
 
@@ -193,6 +193,7 @@ def test_a_consent_finds_its_person_by_reference_and_by_identifier(vault):
         {"resource": GIVEN},
         {"resource": changed(patient={"reference": "urn:uuid:0e0f"}, provision__code=None)},
     ]}  # fmt: skip
+    patient["identifier"].append({"system": "urn:tvilling:person", "value": "19500401-1234"})
     assert vault.consent_fhir(bundle, "all.json") == 2
     assert vault.consent_fhir(bundle, "all.json") == 0, "the same once more is nothing new"
     assert vault.history("anna") == [RULE]
@@ -202,13 +203,23 @@ def test_a_consent_finds_its_person_by_reference_and_by_identifier(vault):
 
 def test_a_consent_of_nobody_or_of_two_is_refused_and_nothing_is_written(vault):
     vault.load(deliver("anna", "berit"))
-    two = changed(patient={"reference": "Patient/anna", "identifier": {"value": "berit"}})
-    for resource, said in ((changed(patient={"reference": "Patient/x"}), "nobody"), (two, "more than one person")):
-        entries = [{"resource": GIVEN}, {"resource": resource}]
-        bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
-        with pytest.raises(RunError, match=f"all.json, Consent 2: patient refers to {said}"):
-            vault.consent_fhir(bundle, "all.json")
+    two = {"resourceType": "Patient", "id": "p", "identifier": [{"value": "anna"}, {"value": "berit"}]}
+    first = changed(patient={"identifier": {"value": "anna"}})
+    for target, said in (("x", "nobody in the vault"), ("p", "more than one person in the vault")):
+        entries = [first, changed(patient={"reference": f"Patient/{target}"}), two]
+        bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in entries]}
+        with pytest.raises(RunError, match=rf"all\.json, Consent 2: patient refers to {said}"):
+            vault.consent_fhir(bundle, "all.json", identify_by="identifier")
     assert vault.history("anna") == []
+
+
+def test_an_id_that_is_somebody_elses_identifier_is_not_taken_for_it():
+    """Logical ids are local to a system: of an id and an identifier only one can be what the vault means."""
+    patient = {"reference": "https://other.example/fhir/Patient/anna/_history/2", "identifier": {"value": "berit"}}
+    assert read(changed(patient=patient)).identifiers == ("anna",)
+    assert read(changed(patient=patient), identify_by="identifier").identifiers == ("berit",)
+    patient["identifier"]["system"] = "urn:tvilling:person"
+    assert read(changed(patient=patient)).identifiers == ("berit",), "our own identifier says who it is"
 
 
 @pytest.mark.parametrize("document", [[], {}, {"resourceType": "Patient"}, {"resourceType": "Bundle", "entry": [7]},
