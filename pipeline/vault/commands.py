@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pipeline.runs import RunError
 from pipeline.schema import TableError
 from pipeline.vault.consent import ALL, Rule, groups, purposes
-from pipeline.vault.files import read_delivery, write_delivery, write_json
+from pipeline.vault.files import read_delivery, refuse_existing, write_delivery, write_json
 from pipeline.vault.ledger import Affected
 from pipeline.vault.vault import Vault
 from pipeline.vault.words import tell_history
@@ -85,6 +85,7 @@ def _withdraw(vault: Vault, options: Namespace) -> Said:
 
 def _read(vault: Vault, options: Namespace) -> Said:
     vault.refuse_inside(options.out)
+    refuse_existing(options.out)      # before the reading, which the log tells
     delivery = vault.read(options.purpose, options.variables, options.at)
     write_delivery(options.out, delivery)
     consent = delivery.identity["consent"]

@@ -32,8 +32,7 @@ def read_delivery(people: Path, readings: Path) -> Delivery:
 
 def write_delivery(folder: Path, delivery: Delivery) -> None:
     """A new folder with the tables and the consent snapshot, which its owner alone can enter; whole or not at all."""
-    if folder.exists():
-        raise RunError(f"{folder} is there already; give the name of a new folder")
+    refuse_existing(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))      # mode 0700
     try:
@@ -46,6 +45,12 @@ def write_delivery(folder: Path, delivery: Delivery) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raises `RunError` where something stands already."""
+    if folder.exists():
+        raise RunError(f"{folder} is there already; give the name of a new folder")
 
 
 def write_json(path: Path, facts: Any) -> None:

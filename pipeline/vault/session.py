@@ -54,7 +54,8 @@ class Session:
         progress: Callable[[Any], Iterable[Any]],
     ) -> None:
         self.store, self.by, self.now, self.progress = store, by, now, progress
-        self.vault: bytes = store.one("SELECT vault FROM vault")[0]
+        with store.transaction():
+            self.vault: bytes = store.one("SELECT vault FROM vault")[0]
         self.key_path = key or default_key(self.vault.hex())
         refuse_inside(store.path.parent, self.key_path, "a key beside what it opens protects nothing")
         self._sealed_root = b""
@@ -85,7 +86,10 @@ class Session:
             state = State(act.numbers, f"{self.cards:x}")
             self.log.append(act.entry, self.by, name, act.facts, act.about, state)
         self.log.confirm()
-        self.tidy()
+        try:
+            self.tidy()
+        except RunError as fault:
+            raise RunError(f"{name}: done, but not tidied up, which the next command on the vault does: {fault}") from None
 
     @contextmanager
     def look(self) -> Iterator[None]:
@@ -114,12 +118,12 @@ class Session:
             act.note(before=before)
         return self.log.head().words()
 
-    def tidy(self) -> None:
-        """Finish what was cut off: the rewriting of the file after an erasure, the end of a change of key."""
+    def tidy(self, *, is_opening: bool = False) -> None:
+        """Finish an erasure or a change of key, also one that was cut off: old keys go, the file is written anew."""
         with self.alone():
-            if len(read_keys(self.key_path)) > 1:
-                replace_keys(self.key_path, [self._master])
             unswept = self.store.one("SELECT unswept FROM vault")[0]
+            if (unswept or is_opening) and len(read_keys(self.key_path)) > 1:
+                replace_keys(self.key_path, [self._master])
         if unswept:
             self.store.sweep()
 
@@ -187,7 +191,7 @@ def open_session(
     store = open_store(folder)
     try:
         session = Session(store, key, by, now, progress)
-        session.tidy()
+        session.tidy(is_opening=True)
     except BaseException:
         store.close()
         raise

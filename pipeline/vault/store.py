@@ -18,7 +18,7 @@ from pipeline.runs import RunError
 
 FILE = "vault.sqlite"
 FORM = 1                 # of the tables below
-BUSY_S = 30.0            # how long one process waits for another
+BUSY_S = 120.0           # how long one process waits for another: reading a million readings takes as long
 # `person` is a pseudonym, a `mark` is a keyed hash, the rest is sealed. Every row number is part of what it seals.
 TABLES = """
 CREATE TABLE vault (vault BLOB NOT NULL, form INTEGER NOT NULL, root BLOB NOT NULL, unswept INTEGER NOT NULL) STRICT;

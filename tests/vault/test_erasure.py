@@ -130,6 +130,21 @@ def test_an_erasure_that_is_cut_off_is_undone_or_finished(grown, again, place, m
     assert [piece for piece in held if piece in after] == []
 
 
+def test_an_erasure_whose_tidying_fails_says_so_and_is_tidied_later(grown, again, place, monkeypatch):
+    held = pieces(grown, CANARY_ID)
+
+    def busy(store):
+        raise RunError("another program has held it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "sweep", busy)
+        with pytest.raises(RunError, match="erase: done, but not tidied up, which the next command on the vault does"):
+            grown.erase(CANARY_ID)
+    again().check()
+    after = all_bytes(place[0])
+    assert [piece for piece in held if piece in after] == []
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
