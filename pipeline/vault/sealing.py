@@ -74,6 +74,10 @@ class RootKeys:
         """What stands for the person in the vault: nobody without the key can tell whose it is, or try names."""
         return hmac.digest(self.names, person_id.encode(), "sha256")
 
+    def print_card(self, pseudonym: bytes, card: bytes) -> int:
+        """What stands for the sealed card of a person in the hash over all cards."""
+        return int.from_bytes(hmac.digest(self.cards, join(pseudonym, card), "sha256"), "big")
+
 
 class PersonKeys:
     """The key of one person, and what follows from it."""

@@ -59,7 +59,7 @@ class Session:
         self.key_path = key or default_key(self.vault.hex())
         refuse_inside(store.path.parent, self.key_path, "a key beside what it opens protects nothing")
         self._sealed_root = b""
-        self.cards = 0      # of all cards together, as they should be: see `people`
+        self.cards = 0      # the hash over all cards of persons: see `people`
         with self.alone():
             pass
         self.log = Log(store, self.vault, self.root, head_path(self.key_path), now)
@@ -89,7 +89,8 @@ class Session:
         try:
             self.tidy()
         except RunError as fault:
-            raise RunError(f"{name}: done, but not tidied up, which the next command on the vault does: {fault}") from None
+            what = f"{name}: done, but not tidied up, which the next command on the vault does"
+            raise RunError(f"{what}: {fault}") from None
 
     @contextmanager
     def look(self) -> Iterator[None]:
@@ -101,7 +102,12 @@ class Session:
     def tip(self) -> Entry:
         """The newest entry of the log, if all is as it tells; call within a transaction, before anything is read."""
         tip = self.log.tip()
-        self.cards = int(tip.cards, 16)
+        self.cards = 0
+        for pseudonym, card in self.store.run("SELECT person, card FROM people"):
+            self.cards ^= self.root.print_card(pseudonym, card)
+        if self.cards != int(tip.cards, 16):
+            what = "persons were removed, changed, or put back from an older copy by another hand"
+            raise RunError(f"{what}; put back a whole copy of the vault")
         return tip
 
     def accept(self) -> str:

@@ -133,6 +133,8 @@ def test_a_withdrawal_cannot_be_undone_with_rows_of_an_older_copy(place, vault, 
     assert rules[1][1] == berit
     with pytest.raises(RunError, match="put back from an older copy"):
         vault.read("research")
+    with pytest.raises(RunError, match="put back from an older copy"):
+        vault.history("berit")
     assert vault.check()
 
 
