@@ -33,7 +33,7 @@ BASELINE_CODE := pipeline/variables.csv pipeline/units.py $(addprefix pipeline/c
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py usual.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery calibrate bench vault clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery charts calibrate bench records imaging vault clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ nafld: $(READY)  ## fetch the fatty liver cohort (50 MB) to data/raw, for the st
 patient: $(READY)  ## report of one person of a finished study: PERSON=id, IN=sv for Swedish
 	@$(PYTHON) -m stages.patient $(CONFIG) --person "$(PERSON)" $(if $(IN),--language $(IN))
 
+imaging: $(READY)  ## data sets of images: DO="add NAME FOLDER", "verify NAME", ...; without DO the list of commands
+	@$(PYTHON) -m stages.imaging $(or $(DO),--help)
+
 pdf: $(READY)  ## print a page as PDF: PAGE=file.html; needs WeasyPrint (extra pdf)
 	@$(PYTHON) -m stages.pdf "$(PAGE)"
 
@@ -105,8 +108,14 @@ experiments: check  ## try the models of the study where data are few, missing o
 compare: $(READY)  ## the studies that were run side by side: reported model and logistic regression
 	$(PYTHON) -m stages.compare
 
+records: $(READY)  ## people and readings of health records (FHIR R4, OMOP): IN=path, OUT=folder (data/runs/records)
+	@$(PYTHON) -m stages.records "$(IN)" --out "$(if $(filter command line,$(origin OUT)),$(OUT),data/runs/records)"
+
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery
+
+charts: $(READY)  ## read Swedish emergency charts and show what was found: FOLDER=path, LABELS=file to compare
+	@$(PYTHON) -m stages.charts $(if $(FOLDER),"$(FOLDER)") $(if $(LABELS),--labels "$(LABELS)")
 
 calibrate: $(READY)  ## fit the twins to their studies again; renews pipeline/twins/posteriors (about three hours)
 	$(PYTHON) -m stages.calibrate

@@ -97,7 +97,7 @@ def stage(folder: Path, *, config: dict[str, Any]) -> Iterator[Stage]:
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    with _locked(folder.parent):
+    with locked(folder.parent):
         for stale in folder.parent.glob(f".{folder.name}.*"):
             shutil.rmtree(stale)
         draft = folder.parent / f".{folder.name}.draft"
@@ -132,7 +132,8 @@ def stage(folder: Path, *, config: dict[str, Any]) -> Iterator[Stage]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder` for the time; raises `RunError` if another run holds it."""
     path = folder / ".lock"
     with path.open("a+", encoding="utf-8") as file:
         try:

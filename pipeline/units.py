@@ -8,7 +8,7 @@ that a limit of 5.7 % and a measurement of 5.7 % are the same number.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -124,6 +124,17 @@ def likely_units(values: np.ndarray, unit: str, variable: Variable) -> tuple[str
     )
 
 
+def is_unit(unit: str) -> bool:
+    """Whether this can be read as a unit at all."""
+    return _read(unit.strip()) is not None
+
+
+def is_same_kind(unit: str, other: str) -> bool:
+    """Whether both are units of the same kind of quantity, as mg/dL and g/L are, but mmol/L is not."""
+    one, two = _read(unit.strip()), _read(other.strip())
+    return one is not None and two is not None and bool(one.unit.is_compatible_with(two.unit))
+
+
 def is_implausible(values: np.ndarray, variable: Variable) -> np.ndarray:
     """True where a value, in the variable's unit, lies outside its plausible range; false where missing."""
     low = -np.inf if variable.low is None else variable.low
@@ -153,7 +164,20 @@ def _registry() -> pint.UnitRegistry:
 
 
 def _parse(unit: str, variable: Variable) -> _Unit:
-    """A unit in UCUM or everyday spelling; what stands in braces is a remark and has no dimension."""
+    read = _read(unit)
+    if read is None:
+        raise _unfit(unit, variable)
+    return read
+
+
+@lru_cache(maxsize=4096)
+def _read(unit: str) -> _Unit | None:
+    """A unit in UCUM or everyday spelling; what stands in braces is a remark and has no dimension.
+
+    None where it is none, or so long or raised to such powers that reading it could take for ever.
+    """
+    if len(unit) > 60 or re.search(r"\*\*|\^.*\^|\^\W*\d{3}", unit):
+        return None
     text = re.sub(r"^/", "1/", re.sub(r"/?\{[^}]*\}", "", unit))
     for spelling, name in _SPELLINGS.items():
         text = text.replace(spelling, name)
@@ -166,4 +190,4 @@ def _parse(unit: str, variable: Variable) -> _Unit:
             parsed = _registry().Quantity(parsed, "")
         return _Unit(float(parsed.magnitude), parsed.units)
     except Exception:    # pint raises a dozen kinds, down to tokenize.TokenError
-        raise _unfit(unit, variable) from None
+        return None

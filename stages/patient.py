@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.config import read_study
+from pipeline.pseudonym import default_key, pseudonym, read_key
 from pipeline.runs import RunError, Stage
 from stages import RUNS, faults_in_words
 
@@ -28,8 +29,8 @@ def main() -> None:
 
         if arguments.language not in reports.languages():
             raise RunError(f"no language {arguments.language!r}; there are {', '.join(reports.languages())}")
-        key = reports.read_key(arguments.key or reports.default_key())
-        code = reports.pseudonym(key, folder.name, arguments.person)
+        key = read_key(arguments.key or default_key())
+        code = pseudonym(key, folder.name, arguments.person)
         patient = reports.read_patient(study, folder, Stage(folder).read, arguments.person, code)
         path = arguments.out or folder / "patients" / f"{patient.code}-{arguments.language}.html"
         path.parent.mkdir(parents=True, exist_ok=True)

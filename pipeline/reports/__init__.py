@@ -9,7 +9,6 @@ from pipeline.reports.model_card import model_card
 from pipeline.reports.patient import Patient, read_patient
 from pipeline.reports.patient_page import render_patient
 from pipeline.reports.protocol import protocol
-from pipeline.reports.pseudonym import default_key, pseudonym, read_key
 from pipeline.reports.results import Results, read_results
 from pipeline.reports.stratification import Report, render
 
@@ -19,13 +18,10 @@ __all__ = [
     "Patient",
     "Report",
     "Results",
-    "default_key",
     "languages",
     "model_card",
     "probast",
     "protocol",
-    "pseudonym",
-    "read_key",
     "read_language",
     "read_patient",
     "read_results",

@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
+from pipeline.pseudonym import CROCKFORD
 from pipeline.runs import RunError
 from pipeline.vault.keys import KEY_BYTES
 from pipeline.vault.sealing import Box, PersonKeys, Unsealable
 from pipeline.vault.session import Session
-
-# Crockford's alphabet: no I, L, O or U, which are misread or spell words.
-CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
 
 @dataclass

@@ -71,6 +71,13 @@ def test_what_is_missing_costs_what_it_told(matrix):
     assert fall["b"]["fall_low"] < fall["b"]["fall"] < fall["b"]["fall_high"]
     assert fall["b"]["auroc"] == pytest.approx(fall["b"]["auroc_without"] + fall["b"]["fall"])
     assert fall["copy"]["auroc"] == fall["b"]["auroc"]
+    never_had = missing_at_use(bereft(matrix, "b"), LOGISTIC, "routine", variables=["b"], **settings).loc[0]
+    assert fall["b"]["auroc_relearned"] == never_had["auroc"]
+
+
+def bereft(matrix, name):
+    """The same people, of whom nobody has the variable."""
+    return matrix._replace(frame=matrix.frame.assign(**{name: np.nan}))
 
 
 def test_a_right_model_is_right_beyond_its_range(matrix):

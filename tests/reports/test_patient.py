@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.reports import pseudonym, read_key, read_patient, render_patient
+from pipeline.pseudonym import pseudonym, read_key
+from pipeline.reports import read_patient, render_patient
 from pipeline.reports.patient import Explained
 from pipeline.runs import RunError
 from tests.reports.conftest import CONFIG, make_study, write_study

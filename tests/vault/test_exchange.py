@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from pandas.testing import assert_frame_equal
 
+from pipeline.records import read_fhir
 from pipeline.schema import variables
 from pipeline.units import convert
 from pipeline.vault import ALL, Rule, make_vault
@@ -63,6 +65,26 @@ def test_observations_carry_loinc_ucum_and_what_the_library_calls_them(bundle):
         value = one["valueQuantity"]
         back = convert(np.array([value["value"]]), value["code"], variables()[name])
         assert back.tolist() == [value["value"]], "the unit is one that readers of UCUM take for this variable"
+
+
+@pytest.mark.parametrize(("person", "by"), [("anna", "id"), ("19500401-1234 å", "identifier")])
+def test_the_intake_of_health_records_reads_a_person_back(vault, tmp_path, person, by):
+    rows = [
+        (person, "2024-01-05 07:30:01", "", "hba1c_mmol_mol", 42.0, None, "", ""),
+        (person, "2024-01-05 07:30:02", "", "pdff_percent", 12.5, None, "", ""),
+        (person, "2024-01-05 07:30:03", "", "smoking_status", None, "never", "", ""),
+        (person, "2024-01-05 07:30:04", "", "stroke", None, "yes", "", ""),
+    ]
+    given = delivery([(person, "female", "1950-04-01", None)], rows)
+    vault.load(given)
+    (tmp_path / "bundle.json").write_text(json.dumps(vault.export(person)), encoding="utf-8")
+    back = read_fhir(tmp_path / "bundle.json", identify_by=by)
+    assert_frame_equal(back.people, given.people, check_dtype=False)
+    columns = ["person_id", "at", "variable", "value", "text"]
+    found = back.readings[columns].sort_values("at", ignore_index=True)
+    assert_frame_equal(found, given.readings[columns], check_dtype=False)
+    with make_vault(tmp_path / "other", tmp_path / "other.key", now=vault._session.now) as other:
+        assert tuple(other.load(back)) == (1, 4, 0)
 
 
 def test_consents_come_back_as_the_same_history(bundle):

@@ -97,7 +97,7 @@ async function personChanged() {
   try {
     const answer = await ask("/api/person", { values: told });
     if (answer === null) return;
-    found = answer; fault = null;
+    found = { ...answer, told }; fault = null;      // plans are of this person, whatever is typed meanwhile
     showPerson();
     await plansChanged();
   } catch (failure) {
@@ -110,7 +110,7 @@ async function personChanged() {
 async function plansChanged() {
   if (!found) return;
   try {
-    const answer = await ask("/api/plans", { values: values(), plans });
+    const answer = await ask("/api/plans", { values: found.told, plans });
     if (answer === null) return;
     compared = answer; fault = null;
   } catch (failure) { compared = null; fault = failure; }

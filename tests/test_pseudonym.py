@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.reports.pseudonym import default_key, pseudonym, read_key
+from pipeline.pseudonym import default_key, pseudonym, read_key
 from pipeline.runs import RunError
 
 
