@@ -7,6 +7,7 @@ STUDY ?= nhanes_dysglycaemia
 CONFIG := $(if $(filter %.toml,$(STUDY)),$(STUDY),configs/$(STUDY).toml)
 NAME := $(basename $(notdir $(CONFIG)))
 KEEP ?= 3
+VAULT ?= data/vault
 OUT := data/runs/$(NAME)
 BASE_PYTHON ?= python3
 PYTHON := .venv/bin/python
@@ -32,7 +33,7 @@ BASELINE_CODE := pipeline/variables.csv pipeline/units.py $(addprefix pipeline/c
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py usual.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery charts calibrate bench records imaging clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery charts calibrate bench records imaging vault clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -123,6 +124,9 @@ bench: $(READY)  ## measure speed and accuracy beside sund; fills benchmarks/REA
 	$(PYTHON) -m pip install --quiet "sund>=2.9"
 	taskset --cpu-list 0 $(PYTHON) -m benchmarks.twins --people 1000 10000 --write
 	$(PYTHON) -m benchmarks.twins --million --cases
+
+vault: $(READY)  ## the patient's own vault: DO="check", DO="read --help" ...; VAULT=folder (data/vault); alone: its help
+	@$(PYTHON) -m stages.vault $(if $(DO),"$(VAULT)" $(DO),--help)
 
 clean:  ## remove the outputs of the study
 	rm -rf $(OUT)
