@@ -25,7 +25,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 code = $(shell find $(1) -name '*.py' -o -name '*.csv' -o -name '*.html' -o -name '*.css' -o -name '*.toml')
 SHARED := pipeline/__init__.py pipeline/config.py pipeline/config_faults.py pipeline/sections.py pipeline/schema.py pipeline/runs.py pipeline/variables.csv stages/__init__.py
-COHORT_CODE := $(SHARED) pipeline/units.py pipeline/delivery.py $(call code,pipeline/cohorts)
+COHORT_CODE := $(SHARED) $(addprefix pipeline/,units.py delivery.py intake.py pseudonym.py) $(call code,$(addprefix pipeline/,charts records imaging vault cohorts))
 TWIN_CODE := $(call code,pipeline/solving pipeline/twins)
 # What later stages use of the cohort package: everybody's values at the visit.
 BASELINE_CODE := pipeline/variables.csv pipeline/units.py $(addprefix pipeline/cohorts/,__init__.py baseline.py outcome.py)

@@ -19,6 +19,7 @@ from pipeline.sections import (
     SOURCES,
     ChartsCohort,
     CsvCohort,
+    Delivered,
     Evaluation,
     Experiments,
     FhirCohort,
@@ -34,10 +35,13 @@ from pipeline.sections import (
     Report,
     Strict,
     Twins,
+    VaultCohort,
 )
 
-Delivered = FhirCohort | OmopCohort | ChartsCohort | ImagesCohort
-Cohort = NhanesCohort | FraminghamCohort | NafldCohort | CsvCohort | Delivered
+Cohort = (
+    NhanesCohort | FraminghamCohort | NafldCohort | CsvCohort
+    | FhirCohort | OmopCohort | ChartsCohort | ImagesCohort | VaultCohort
+)  # fmt: skip
 
 
 class ConfigError(ValueError):

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.delivery import Delivery
 from pipeline.runs import RunError
 
 
-def _fhir(path: Path) -> Delivery:
+def _fhir(path: Path, **options: Any) -> Delivery:
     from pipeline import records
 
-    return records.read_fhir(path)
+    return records.read_fhir(path, **options)
 
 
-def _omop(path: Path) -> Delivery:
+def _omop(path: Path, **options: Any) -> Delivery:
     from pipeline import records
 
-    return records.read_omop(path)
+    return records.read_omop(path, **options)
 
 
 def _charts(path: Path) -> Delivery:
@@ -34,7 +35,7 @@ def _images(path: Path) -> Delivery:
 
 
 # The packages are imported when they are used: each takes about a second.
-READERS: Mapping[str, Callable[[Path], Delivery]] = {
+READERS: Mapping[str, Callable[..., Delivery]] = {
     "fhir": _fhir,         # R4: a bundle, ndjson, a folder of them
     "omop": _omop,         # CDM 5.4: DuckDB, Parquet or CSV
     "charts": _charts,     # Swedish emergency charts: a text file each

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, m
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 SetName = Literal["routine", "mechanistic", "both"]
-SOURCES = ("nhanes", "framingham", "nafld", "csv", "fhir", "omop", "charts", "images")
+SOURCES = ("nhanes", "framingham", "nafld", "csv", "fhir", "omop", "charts", "images", "vault")
 
 
 class Strict(BaseModel):
@@ -105,9 +105,10 @@ class CsvCohort(CsvFile):
     include: tuple[Rule, ...] = ()
 
 
-class _Delivered(Strict):
+class Delivered(Strict):
     """Records with dates (or charts without), out of which a study makes its time zero."""
 
+    source: str
     path: Path                                       # file or folder, relative to the study file
     time_zero: Literal["first", "last"] | date = "last"    # visit of each person, or one day for everybody
     visit_with: tuple[str, ...] = ()                 # a day is a visit if one of these was read; none: if anything was
@@ -116,28 +117,38 @@ class _Delivered(Strict):
     include: tuple[Rule, ...] = ()
 
 
-class FhirCohort(_Delivered):
+class FhirCohort(Delivered):
     """Health records in FHIR R4."""
 
     source: Literal["fhir"]
+    identify_by: Literal["id", "identifier"] = "id"  # "identifier": the first identifier of a Patient
 
 
-class OmopCohort(_Delivered):
+class OmopCohort(Delivered):
     """Health records in OMOP CDM 5.4."""
 
     source: Literal["omop"]
+    identify_by: Literal["id", "identifier"] = "id"  # "identifier": person_source_value
 
 
-class ChartsCohort(_Delivered):
+class ChartsCohort(Delivered):
     """Swedish emergency charts; time zero is the arrival."""
 
     source: Literal["charts"]
 
 
-class ImagesCohort(_Delivered):
+class ImagesCohort(Delivered):
     """A version of a data set of the imaging hub."""
 
     source: Literal["images"]
+
+
+class VaultCohort(Delivered):
+    """People of a vault, of each what that person allows for the purpose."""
+
+    source: Literal["vault"]
+    purpose: str = "research"                        # one of the vault's
+    key: Path | None = None                          # of the vault; in the user's settings where none is named
 
 
 class FraminghamCohort(Strict):

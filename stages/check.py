@@ -1,18 +1,19 @@
 """Check a study before any work, and write the settings that each stage depends on.
 
 A settings file is rewritten only if its content changed, so that make reruns what a change touches and
-nothing else. The hash of a CSV cohort is part of the settings of its cohort stage.
+nothing else. The hash of what a user brings is part of the settings of the cohort stage.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import ConfigError, Study, read_study, require
-from pipeline.runs import hash_file
-from pipeline.sections import CsvCohort
+from pipeline.runs import hash_path
+from pipeline.sections import CsvCohort, Delivered, VaultCohort
 from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
 
 
@@ -49,6 +50,18 @@ def check_names(study: Study, file: Path) -> None:
     read_scenarios(SCENARIOS, study.twins.interventions)
 
 
+def hash_sources(study: Study) -> dict[str, str]:
+    """What tells whether the files that a study names have changed; a vault is asked anew each time."""
+    cohort, hashes = study.cohort, {}
+    if isinstance(cohort, VaultCohort):
+        hashes["asked"] = datetime.now(UTC).isoformat()
+    elif isinstance(cohort, CsvCohort | Delivered):
+        hashes["file_sha256"] = hash_path(cohort.path)
+    if isinstance(cohort, Delivered) and cohort.csv is not None:
+        hashes["csv_sha256"] = hash_path(cohort.csv.path)
+    return hashes
+
+
 def main() -> None:
     """Command line of the check."""
     parser = argparse.ArgumentParser(prog="python -m stages.check", description=__doc__)
@@ -61,8 +74,8 @@ def main() -> None:
         texts = {}
         for name, sections in SECTIONS.items():
             settings = study.model_dump(mode="json", include=sections)
-            if name == "cohort" and isinstance(study.cohort, CsvCohort):
-                settings["file_sha256"] = hash_file(study.cohort.path)
+            if name == "cohort":
+                settings |= hash_sources(study)
             texts[folder / f"{name}.json"] = json.dumps(settings, indent=1, sort_keys=True) + "\n"
         changed = {p: text for p, text in texts.items() if not p.exists() or p.read_text(encoding="utf-8") != text}
         if changed:

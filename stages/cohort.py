@@ -10,6 +10,7 @@ from pipeline import cohorts
 from pipeline.config import Study
 from pipeline.runs import Stage
 from pipeline.schema import validate
+from pipeline.sections import VaultCohort
 from stages import main
 
 
@@ -28,6 +29,9 @@ def body(study: Study, folder: Path, stage: Stage) -> None:
     for step in cohort.flow[1:]:
         dropped[step["step"]] = dropped.get(step["step"], 0) + step["removed"]
     stage.inputs[source["file"]] = source["sha256"]
+    if cohort.consent is not None and isinstance(study.cohort, VaultCohort):
+        used = cohorts.record_use(study.cohort, folder.name, cohort.people["person_id"], cohort.consent)
+        stage.note(consent=cohort.consent, ledger=used)
     stage.note(people_in=cohort.flow[0]["left"], people_out=len(cohort.people), dropped=dropped)
     events = cohort.quality["outcome"]["events"]
     print(f"cohort: {len(cohort.people)} of {cohort.flow[0]['left']} people, {events} with the outcome")

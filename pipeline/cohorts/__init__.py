@@ -2,6 +2,7 @@
 
 from pipeline.cohorts.assemble import COHORTS, Cohort, build
 from pipeline.cohorts.baseline import baseline, next_visit
+from pipeline.cohorts.delivered import record_use
 from pipeline.cohorts.outcome import CAUSES, DAYS_A_YEAR, by_horizon, censoring_weights
 from pipeline.cohorts.packaged import PACKAGES, fetch
 from pipeline.cohorts.quality import to_html
@@ -26,5 +27,6 @@ __all__ = [
     "find_usual",
     "next_visit",
     "read_people",
+    "record_use",
     "to_html",
 ]

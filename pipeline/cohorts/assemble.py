@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.cohorts import csv_file, framingham, nafld, nhanes
+from pipeline.cohorts import csv_file, delivered, framingham, nafld, nhanes
 from pipeline.cohorts.baseline import BMI, baseline
 from pipeline.cohorts.faults import SHOWN_ROWS
 from pipeline.cohorts.outcome import (
@@ -33,6 +33,7 @@ COHORTS: dict[str, Callable[[Any, Mapping[str, Variable]], Source]] = {
     "framingham": framingham.load,
     "nafld": nafld.load,
     "csv": csv_file.load,
+    **dict.fromkeys(("fhir", "omop", "charts", "images", "vault"), delivered.load),
 }
 
 
@@ -44,6 +45,7 @@ class Cohort(NamedTuple):
     outcomes: pd.DataFrame
     flow: list[dict[str, Any]]     # step, removed, left; the first step is the source file
     quality: dict[str, Any]
+    consent: Mapping[str, Any] | None = None     # snapshot of what people allowed, where they were asked
 
 
 def build(study: Study) -> Cohort:
@@ -63,7 +65,11 @@ def build(study: Study) -> Cohort:
     table = baseline(source.people, source.observations, known)
     absent = {rule.variable for rule in rules} - set(table.columns)
     table = table.assign(**{v: pd.Series(np.nan, index=table.index) for v in absent})
-    flow: list[dict[str, Any]] = [{"step": "in the source file", "removed": 0, "left": len(table)}]
+    left = len(table) + sum(source.left_out.values())
+    flow: list[dict[str, Any]] = [{"step": "in the source file", "removed": 0, "left": left}]
+    for why, number in source.left_out.items():
+        left -= number
+        flow += [{"step": why, "removed": number, "left": left}] if number else []
 
     def keep(stays: pd.Series, step: str) -> None:
         nonlocal table
@@ -121,7 +127,7 @@ def build(study: Study) -> Cohort:
         }
     )
     quality = describe(source, people, observations, outcomes, flow, outcome.label, known)
-    return Cohort(people, observations, outcomes, flow, quality)
+    return Cohort(people, observations, outcomes, flow, quality, source.consent)
 
 
 def _or(names: tuple[str, ...]) -> str:

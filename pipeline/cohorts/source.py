@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ class Source(NamedTuple):
     conversions: dict[str, dict[str, int]]       # variable -> unit in the file -> readings
     defects: list[Defect]
     events: pd.DataFrame = NO_EVENTS             # person_id, event, time_d, happened: see `NO_EVENTS`
+    left_out: Mapping[str, int] = {}             # what they lack -> people of the source who are not among `people`
+    consent: Mapping[str, Any] | None = None     # snapshot of what people allowed, where they were asked
 
 
 class Part(NamedTuple):

@@ -21,6 +21,11 @@ SOURCES = {
     "framingham": "Framingham teaching data: three examinations and dated events, altered for teaching.",
     "nafld": "Fatty-liver patients and matched controls of Olmsted County: readings and dated events.",
     "csv": "A CSV file of the user, a row a person or a visit.",
+    "fhir": "Health records in FHIR R4, mapped to the library's variables by code.",
+    "omop": "Health records in OMOP CDM 5.4, mapped to the library's variables by concept.",
+    "charts": "Swedish emergency charts, read by rules from a word list.",
+    "images": "Images of a version of the imaging hub, measured by the software.",
+    "vault": "A vault that gives of each person what that person allows.",
 }
 MEASURES = "ranking (AUROC, AUPRC), error (Brier score), calibration (slope, in the large), net benefit"
 PERSONAL = ("age_years", "sex", "ethnicity", "education", "education_level", "income_poverty_ratio")

@@ -135,6 +135,11 @@ class Vault:
             act.about.append(person.keys)
             return ledger.uses_of(self._session, person, ledger.read_runs(self._session))
 
+    def runs(self) -> list[Run]:
+        """The runs and models of the ledger, oldest first."""
+        with self._session.look():
+            return list(ledger.read_runs(self._session).values())
+
     def affected(self) -> list[Affected]:
         """The runs, but for replaced ones, that used somebody whose data they could not have today."""
         with self._session.look():
