@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import ConfigError, Study, read_study
-from pipeline.runs import RunError, Stage, stage
+from pipeline.runs import RunError, Stage, hash_path, stage
 from pipeline.schema import TableError
+from pipeline.sections import CsvCohort, Delivered, VaultCohort
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +56,18 @@ def main(name: str, doc: str | None, body: Callable[[Study, Path, Stage], None])
         folder = arguments.runs / arguments.study.stem
         with stage(folder / name, config=study.model_dump(mode="json", include=SECTIONS[name])) as running:
             body(study, folder, running)
+
+
+def hash_sources(study: Study) -> dict[str, str]:
+    """What tells whether the files that a study names have changed; a vault is asked anew each time."""
+    cohort, hashes = study.cohort, {}
+    if isinstance(cohort, VaultCohort):
+        hashes["asked"] = datetime.now(UTC).isoformat()
+    elif isinstance(cohort, CsvCohort | Delivered):
+        hashes["file_sha256"] = hash_path(cohort.path)
+    if isinstance(cohort, Delivered) and cohort.csv is not None:
+        hashes["csv_sha256"] = hash_path(cohort.csv.path)
+    return hashes
 
 
 def read_matrix(

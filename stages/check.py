@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import ConfigError, Study, read_study, require
-from pipeline.runs import hash_path
-from pipeline.sections import CsvCohort, Delivered, VaultCohort
-from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words
+from stages import RUNS, SCENARIOS, SECTIONS, faults_in_words, hash_sources
 
 
 def check_names(study: Study, file: Path) -> None:
@@ -48,18 +45,6 @@ def check_names(study: Study, file: Path) -> None:
     there = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
     require(study.twins.interventions, there, f"{file}: [twins] interventions")
     read_scenarios(SCENARIOS, study.twins.interventions)
-
-
-def hash_sources(study: Study) -> dict[str, str]:
-    """What tells whether the files that a study names have changed; a vault is asked anew each time."""
-    cohort, hashes = study.cohort, {}
-    if isinstance(cohort, VaultCohort):
-        hashes["asked"] = datetime.now(UTC).isoformat()
-    elif isinstance(cohort, CsvCohort | Delivered):
-        hashes["file_sha256"] = hash_path(cohort.path)
-    if isinstance(cohort, Delivered) and cohort.csv is not None:
-        hashes["csv_sha256"] = hash_path(cohort.csv.path)
-    return hashes
 
 
 def main() -> None:

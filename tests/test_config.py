@@ -12,9 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import ConfigError, Study, read_study, read_toml
-from pipeline.sections import CsvCohort, Strict
+from pipeline.sections import SOURCES, CsvCohort, Strict
 
 ROOT = Path(__file__).parents[1]
+ALLOWED = ", ".join(f"'{source}'" for source in SOURCES)
 STUDIES = sorted((ROOT / "configs").glob("*.toml"))
 STUDY = """\
 title = "Small"
@@ -187,7 +188,7 @@ def test_a_wrong_type_or_value_is_told_with_what_is_allowed(tmp_path, old, new, 
     [
         ("seed = 7\n", "seed is missing"),
         ('person_id = "patient"\n', "[cohort] person_id is missing"),
-        ('source = "csv"\n', "[cohort] source is missing; allowed: 'nhanes', 'framingham', 'nafld', 'csv', 'fhir', 'omop', 'charts', 'images', 'vault'"),
+        ('source = "csv"\n', f"[cohort] source is missing; allowed: {ALLOWED}"),
         ("threshold = 0.3\n", "[evaluation] threshold is missing"),
         ("[evaluation]\nthreshold = 0.3\n", "evaluation is missing"),
         ('label = "HbA1c of 5.7 % or more"\n', "[outcome] label is missing"),
@@ -201,7 +202,7 @@ def test_what_is_missing_is_named(tmp_path, old, said):
 
 def test_an_unknown_source_is_told_with_the_known_ones(tmp_path):
     message = fault(tmp_path, 'source = "csv"', 'source = "excel"')
-    assert "[cohort] source is 'excel'; allowed: 'nhanes', 'framingham', 'nafld', 'csv', 'fhir', 'omop', 'charts', 'images', 'vault'" in message
+    assert f"[cohort] source is 'excel'; allowed: {ALLOWED}" in message
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.cohorts import COHORTS, baseline
 from pipeline.fitting.sensors import SENSORS, Visits
 from pipeline.imaging import add, deliver, locate, release
 from pipeline.runs import RunError
 from pipeline.schema import TableError, validate, variables
+from pipeline.sections import CsvFile, ImagesCohort
 from tests.imaging.conftest import CARD, KEY, VISITS, edit
 
 
@@ -25,6 +27,19 @@ def test_a_data_set_gives_readings_that_the_twin_of_the_liver_takes(registry):
     table = readings.assign(time_d=0.0).pivot_table(index=["person_id", "time_d"], columns="variable", values="value")
     sensor = next(sensor for sensor in SENSORS if sensor.tells == "pdff_percent")
     assert np.isfinite(sensor.read(Visits(table, table.notna().astype(int)))).all()
+
+
+def test_liver_fat_of_images_is_a_reading_of_the_people_of_a_file(tmp_path, registry):
+    folder = release(registry, "phantoms", CARD)
+    people = deliver(folder).people
+    path = tmp_path / "weights.csv"
+    rows = [f"{who},{70 + n}" for n, who in enumerate(people["person_id"])]
+    path.write_text("\n".join(["who,weight", *rows]), encoding="utf-8")
+    beside = CsvFile(path=path, person_id="who", columns={"weight_kg": {"column": "weight"}})
+    source = COHORTS["images"](ImagesCohort(source="images", path=folder, csv=beside), variables())
+    table = baseline(source.people, source.observations, variables())
+    assert table["pdff_percent"].notna().all()
+    assert table["weight_kg"].loc[people["person_id"]].tolist() == [70.0, 71.0]
 
 
 def test_days_between_readings_of_a_person_are_those_of_the_visits(registry):
