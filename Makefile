@@ -50,6 +50,9 @@ stages: $(OUT)/track/manifest.json
 check: $(READY)  ## check the study file, before any work
 	@$(PYTHON) -m stages.check $(CONFIG)
 
+# Tests compile more than they compute: without these emitters XLA compiles in half the time (and solves episodes slower).
+test test-slow references: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false
+
 test: $(READY)  ## run the fast tests
 	$(PYTHON) -m pytest -m "not slow" -n 2
 
