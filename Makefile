@@ -33,7 +33,7 @@ BASELINE_CODE := pipeline/variables.csv pipeline/units.py $(addprefix pipeline/c
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py usual.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient pdf protocol trace experiments compare gallery charts calibrate bench records imaging vault clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient risks pdf protocol trace experiments compare gallery charts calibrate bench records imaging vault clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ patient: $(READY)  ## report of one person of a finished study: PERSON=id, IN=sv
 
 imaging: $(READY)  ## data sets of images: DO="add NAME FOLDER", "verify NAME", ...; without DO the list of commands
 	@$(PYTHON) -m stages.imaging $(or $(DO),--help)
+
+risks: $(READY)  ## export the risks of a finished study as FHIR RiskAssessment: TO=file.ndjson
+	@$(PYTHON) -m stages.risks $(CONFIG) $(if $(TO),--out "$(TO)")
 
 pdf: $(READY)  ## print a page as PDF: PAGE=file.html; needs WeasyPrint (extra pdf)
 	@$(PYTHON) -m stages.pdf "$(PAGE)"

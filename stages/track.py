@@ -28,6 +28,8 @@ def track(study: Study, folder: Path, stage: Stage) -> None:
     commit = git_commit(ROOT)
     tags = {"study": folder.name, "cohort_sha256": identity, "code_sha256": hash_code()}
     tags |= {"git_commit": commit} if commit else {}
+    if consent := read_manifest(folder / "cohort")["facts"].get("consent"):
+        tags |= {"consent_purpose": consent["purpose"], "consent_hmac": consent["consent_hmac"]}
     settings = study.model_dump(mode="json")
     params = {name: settings[name] for name in ("seed", "twins", "models", "evaluation", "report")}
 

@@ -28,6 +28,7 @@ class RiskModel(NamedTuple):
     outcome: str            # in words, such as "cardiovascular event"
     horizon_years: float    # 0 for an outcome of the visit itself
     method: str             # in words, such as "logistic regression on routine data and twins"
+    caution: str = ""       # of the study, said before every number
 
 
 def write_risks(
@@ -64,11 +65,11 @@ def _assessments(
         prediction: dict[str, Any] = {"outcome": {"text": model.outcome}, "probabilityDecimal": _percent(risk)}
         if model.horizon_years:
             prediction["whenPeriod"] = {"start": at.isoformat(), "end": end.isoformat()}
-        said = f"{model.outcome}: {_percent(risk):g} of 100"
+        said = f"{model.outcome}: {_percent(risk):.1f} of 100"
         if not (pd.isna(low) or pd.isna(high)):
             ends = {"low": _part(low), "high": _part(high)}
             prediction["extension"] = [{"url": INTERVAL, "valueRange": ends}]
-            said += f", 95 % interval {_percent(low):g} to {_percent(high):g}"
+            said += f", 95 % interval {_percent(low):.1f} to {_percent(high):.1f}"
         resource = {
             "resourceType": "RiskAssessment",
             "id": f"risk-{number}",
@@ -89,7 +90,7 @@ def _assessments(
             "performer": {"reference": "#model"},
             "basis": [{"reference": reference} for reference in basis.get(person, ())],
             "prediction": [prediction],
-            "note": [{"text": f"{CAUTION} {said}."}],
+            "note": [{"text": " ".join(part for part in (CAUTION, model.caution, f"{said}.") if part)}],
         }
         yield {key: value for key, value in resource.items() if value}
 
