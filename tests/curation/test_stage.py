@@ -17,10 +17,10 @@ from tests.records.resources import amount, ndjson, observation, panel, patient
 @pytest.fixture
 def run(monkeypatch, capsys):
     def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["records", *(str(a) for a in arguments)])
+        monkeypatch.setattr(sys, "argv", ["intake", *(str(a) for a in arguments)])
         code = 0
         try:
-            runpy.run_module("stages.records", run_name="__main__")
+            runpy.run_module("stages.intake", run_name="__main__")
         except SystemExit as end:
             code = end.code
         return code, *capsys.readouterr()
