@@ -2,8 +2,9 @@
 
 IN is FHIR R4 (a bundle, .json; ndjson; a folder of these; also packed as .gz or .zip), OMOP CDM 5.4 (a DuckDB file, or
 a folder of Parquet or CSV files named by table), a folder of Swedish emergency charts (.txt), or a version of a data
-set of images. The folder gets people.parquet, readings.parquet, unmapped.csv (codes without a variable), findings.csv,
-the report (intake.html, and intake.json with the same figures) and a manifest, or nothing at all.
+set of images. The folder gets people.parquet, readings.parquet, unmapped.csv (codes without a variable), findings.csv
+(of the reader), questions.csv (all findings ranked by harm, with what to ask), the report (intake.html, and intake.json
+with the same figures) and a manifest, or nothing at all.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ def main() -> None:
         before = curation.read_before(arguments.before) if arguments.before else None
         options = {"delivered": arguments.delivered, "identify_by": arguments.identify_by}
         delivery = intake.read(arguments.source, arguments.kind, progress=sys.stderr.isatty(), **options)
-        facts, figures = dict(delivery.identity), curation.curate(delivery, before)
+        facts, quality = dict(delivery.identity), curation.curate(delivery, before)
         with stage(out, config=options | {"kind": arguments.kind}) as running:
-            curation.write(delivery, figures, running.path)
+            curation.write(delivery, quality, running.path)
             running.inputs[facts["file"]] = facts["sha256"]
             for name in ("people.parquet", "readings.parquet") if arguments.before else ():
                 running.read(arguments.before / name)
             running.note(people=len(delivery.people), readings=len(delivery.readings), **facts)
-        _tell(delivery, figures, out)
+        _tell(delivery, quality.figures, out)
 
 
 def _tell(delivery: Delivery, figures: dict[str, Any], out: Path) -> None:

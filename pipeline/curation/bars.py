@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 720, 200
-LEFT, RIGHT, TOP, BOTTOM = 64, 8, 12, 44
+WIDTH, HEIGHT = 720, 190
+LEFT, RIGHT, TOP, BOTTOM = 64, 8, 14, 28
 LABELS = 8
 
 
@@ -34,7 +34,7 @@ def bars(periods: Sequence[Mapping[str, Any]], grain: str) -> Markup:
         if number % every == 0:
             tick = '<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
             spot, side = (x, "start") if number == 0 else (x + wide / 2, "middle")
-            parts.append(Markup(tick).format(spot, HEIGHT - BOTTOM + 18, side, period["period"]))
+            parts.append(Markup(tick).format(spot, HEIGHT - 8, side, period["period"]))
     busiest = periods[counts.index(max(counts))]
     gaps = sum(bool(period["sparse"]) for period in periods)
     words = (

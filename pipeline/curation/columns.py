@@ -12,6 +12,7 @@ import pandas as pd
 from pipeline.curation.tables import flags, kinds
 from pipeline.delivery import Delivery
 from pipeline.schema import Variable, variables
+from pipeline.units import is_implausible
 
 DAY_S = 86_400
 YEAR_S = 365.25 * DAY_S
@@ -34,7 +35,8 @@ class Columns:
         self.variable, self.names = _coded(readings["variable"])
         self.seconds = seconds(readings["at"])
         self.dated = self.seconds != NEVER
-        self.value = readings["value"].to_numpy(dtype=float, na_value=np.nan)
+        value = readings["value"].to_numpy(dtype=float, na_value=np.nan)
+        self.value = np.where(np.isfinite(value), value, np.nan)
         self.text, self.texts = _coded(readings["text"])
         self.phase, self.phases = _coded(readings["phase"])
         self.flag, self.flags = _coded(readings["flag"])
@@ -69,10 +71,19 @@ class Columns:
         """Rows of one variable."""
         return self.order[self.starts[variable] : self.starts[variable + 1]]
 
+    @cached_property
+    def outside(self) -> Array:
+        """Rows with a number that cannot be."""
+        found = np.zeros(len(self), dtype=bool)
+        for variable in self.numeric:
+            rows = self.rows(variable)
+            found[rows] = is_implausible(self.value[rows], variables()[self.names[variable]])
+        return found
+
     def measured(self, variable: int) -> Array:
-        """Rows of one variable that hold a number."""
+        """Rows of one variable that hold a number that can be."""
         rows = self.rows(variable)
-        return rows[~np.isnan(self.value[rows])]
+        return rows[~(np.isnan(self.value[rows]) | self.outside[rows])]
 
     @cached_property
     def count(self) -> Array:
@@ -90,14 +101,19 @@ class Columns:
         return np.bincount(pairs // max(self.people, 1), minlength=groups)
 
     @cached_property
-    def flag_kinds(self) -> list[tuple[str, ...]]:
-        """For each distinct flag the kinds of finding that it tells of."""
-        return [_kinds_of(flag) for flag in self.flags]
+    def told(self) -> dict[str, list[int]]:
+        """For each kind of finding the numbers of the distinct flags that tell of it."""
+        found: dict[str, list[int]] = {}
+        for number, flag in enumerate(self.flags):
+            for kind in _kinds_of(flag):
+                found.setdefault(kind, []).append(number)
+        return found
 
     def flagged(self, kind: str) -> Array:
         """Rows whose flag tells of a kind of finding."""
-        hit = np.array([kind in told for told in self.flag_kinds] or [False])
-        return hit[self.flag] if len(self.flags) else np.zeros(len(self), dtype=bool)
+        hit = np.zeros(len(self.flags) + 1, dtype=bool)
+        hit[self.told.get(kind, [])] = True
+        return hit[self.flag]
 
     @cached_property
     def is_adult(self) -> Array:

@@ -118,6 +118,6 @@ def from_reader(findings: Iterable[Finding], denominators: Denominators) -> list
     return found
 
 
-def ranked(concerns: Iterable[Concern]) -> list[Concern]:
-    """The most harmful first; of equal harm the more frequent."""
-    return sorted(concerns, key=lambda c: (-c.harm, -c.times, c.kind, c.place))
+def by_harm(one: Concern) -> tuple[float, int, str, str]:
+    """The order of findings: the most harmful first; of equal harm the more frequent."""
+    return (-one.harm, -one.times, one.kind, one.place)

@@ -23,9 +23,10 @@ def describe(identity: Mapping[str, Any], unmapped: pd.DataFrame) -> dict[str, A
         if any(ends.get(end) for end in ENDS)
     ]
     frame = unmapped[["system", "code", "display", "count"]].fillna("")
-    frequent = frame[frame["count"] >= limit("few")].sort_values("count", ascending=False, kind="stable")
+    frequent = frame[(frame["count"] >= limit("few")) & (frame["code"] != "")]
+    frequent = frequent.sort_values("count", ascending=False, kind="stable")
     codes = [
-        {"system": term(system), "code": term(code), "display": term(display), "statements": int(count)}
+        {"system": str(system), "code": str(code), "display": term(display), "statements": int(count)}
         for system, code, display, count in frequent.head(CODES).itertuples(index=False, name=None)
     ]
     return {
@@ -34,4 +35,5 @@ def describe(identity: Mapping[str, Any], unmapped: pd.DataFrame) -> dict[str, A
         "statements_without_variable": int(frame["count"].sum()),
         "codes": codes,
         "codes_not_shown": len(frame) - len(codes),
+        "statements_without_code": int(frame.loc[frame["code"] == "", "count"].sum()),
     }

@@ -38,7 +38,8 @@ class Periods(NamedTuple):
 
     grain: str
     labels: list[str]
-    counts: Array
+    counts: Array        # of readings
+    people: Array
     before: int          # readings that lie before and after
     after: int
 
@@ -48,19 +49,25 @@ def months(columns: Columns) -> Array:
     return columns.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
 
 
-def periods(columns: Columns) -> Periods | None:
-    """Readings over time, in as fine a grain as can be looked at; None without dates."""
-    if not columns.dated.any():
+def periods(columns: Columns, dated_well: Array) -> Periods | None:
+    """Readings over time, in as fine a grain as can be looked at; None without dates.
+
+    `dated_well` marks readings whose date can be.
+    """
+    if not dated_well.any():
         return None
-    dated = months(columns)[columns.dated]
+    dated = months(columns)[dated_well]
     first, last = (int(edge) for edge in np.quantile(dated, EDGES, method="nearest"))
     grain = next((g for g, size in GRAINS.items() if (last - first) // size < MOST_PERIODS), "year")
     size = GRAINS[grain]
     numbers, low, high = dated // size, first // size, last // size
     inside = (numbers >= low) & (numbers <= high)
     counts = np.bincount(numbers[inside] - low, minlength=high - low + 1)
+    person = columns.person[dated_well][inside].astype(np.int64)
+    pairs = np.unique((numbers[inside] - low) * columns.people + person)
+    persons = np.bincount(pairs // columns.people, minlength=high - low + 1)
     labels = [_label(number, grain) for number in range(low, high + 1)]
-    return Periods(grain, labels, counts, int((numbers < low).sum()), int((numbers > high).sum()))
+    return Periods(grain, labels, counts, persons, int((numbers < low).sum()), int((numbers > high).sum()))
 
 
 def _label(period: int, grain: str) -> str:
@@ -69,25 +76,25 @@ def _label(period: int, grain: str) -> str:
     return {"month": str(month), "quarter": f"{year} Q{int(str(month)[5:7]) // 3 + 1}", "year": year}[grain]
 
 
-def sparse(counts: Array) -> Array:
-    """Periods between the first and the last busy one that are almost without readings."""
-    busy = counts[counts > 0]
+def sparse(people: Array) -> Array:
+    """Periods, of these numbers of people, between the first and the last busy one that have almost nobody."""
+    busy = people[people > 0]
     usual = float(np.median(busy)) if len(busy) else 0.0
     if usual < limit("gap_usual"):
-        return np.zeros(len(counts), dtype=bool)
-    low = counts < limit("gap_share") * usual
+        return np.zeros(len(people), dtype=bool)
+    low = people < limit("gap_share") * usual
     inner = np.flatnonzero(~low)
-    inside = np.zeros(len(counts), dtype=bool)
+    inside = np.zeros(len(people), dtype=bool)
     inside[inner[0] : inner[-1] + 1] = True
     return low & inside
 
 
-def jumps(columns: Columns) -> list[Jump]:
+def jumps(columns: Columns, dated_well: Array) -> list[Jump]:
     """The largest sudden change of level of each measured variable, where there is one."""
     found, at = [], months(columns)
     for variable in columns.numeric:
         rows = columns.measured(variable)
-        rows = rows[columns.dated[rows]]
+        rows = rows[dated_well[rows]]
         if len(rows) < 4 * limit("jump_readings"):
             continue
         for grain, size in GRAINS.items():
@@ -153,16 +160,16 @@ def concerns(columns: Columns, over_time: Periods | None, found: list[Jump]) -> 
         first = columns.where(int(np.flatnonzero(midnight)[0]))
         told.append(concern("only midnights", "times", what, int(midnight.sum()), int(numbers.sum()), example=first))
     days, counts = np.unique(columns.seconds[columns.dated] // DAY_S, return_counts=True)
-    if counts.max() >= limit("one_day_share") * dated and days[-1] - days[0] >= limit("one_day_span"):
-        that = columns.dated & (columns.seconds // DAY_S == days[counts.argmax()])
-        many = len(np.unique(columns.person[that])) >= limit("few")
-        day = f", {np.datetime64(int(days[counts.argmax()]), 'D')}" if many else ""
-        what = f"of all kinds are dated to one day{day}"
+    top = int(days[counts.argmax()])
+    theirs = columns.person[columns.dated & (columns.seconds // DAY_S == top)]
+    many = len(np.unique(theirs)) >= limit("few")
+    if many and counts.max() >= limit("one_day_share") * dated and days[-1] - days[0] >= limit("one_day_span"):
+        what = f"of all kinds are dated to one day, {np.datetime64(top, 'D')}"
         told.append(concern("many on one day", "dates", what, int(counts.max()), dated))
-    empty = sparse(over_time.counts)
+    empty = sparse(over_time.people)
     if empty.any():
         first = over_time.labels[int(np.flatnonzero(empty)[0])]
-        what = f"have less than {limit('gap_share'):.0%} of the usual readings; the first is {first}"
+        what = f"have less than {limit('gap_share'):.0%} of the people that are usual; the first is {first}"
         told.append(concern("time without readings", f"{over_time.grain}s", what, int(empty.sum()), len(empty)))
     for jump in found:
         unit = variables()[jump.variable].unit
@@ -185,7 +192,7 @@ def describe(columns: Columns, over_time: Periods | None, found: list[Jump]) -> 
         "grain": over_time.grain,
         "periods": [
             {"period": label, "readings": int(count), "sparse": bool(gap)}
-            for label, count, gap in zip(over_time.labels, over_time.counts, sparse(over_time.counts), strict=True)
+            for label, count, gap in zip(over_time.labels, over_time.counts, sparse(over_time.people), strict=True)
         ],
         "before": over_time.before,
         "after": over_time.after,

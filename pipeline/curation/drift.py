@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,8 +183,8 @@ def _changes(before: Columns, after: Columns, shared: Array, names: list[str]) -
     return Changes(tally(same), tally(both & ~same), tally(lost), tally(new), first)
 
 
-def concerns(drift: Drift, after: Columns) -> list[Concern]:
-    """What changed more than it should."""
+def concerns(drift: Drift, after: Columns, refused: Mapping[str, int]) -> list[Concern]:
+    """What changed more than it should; readings that were refused, by variable, are not told again as lost."""
     told = []
     before, common = drift.people[0], drift.common
     if before and not common:
@@ -192,14 +193,14 @@ def concerns(drift: Drift, after: Columns) -> list[Concern]:
         what = "of the earlier delivery are not in this one"
         told.append(concern("people lost", "people", what, before - common, before))
     for place, name in enumerate(drift.names):
-        told += _of_variable(drift, after, place, name)
+        told += _of_variable(drift, after, place, name, refused.get(name, 0))
     if times := drift.codes["new"] + drift.codes["gone"]:
         what = f"without a variable changed: {drift.codes['new']} frequent ones are new, {drift.codes['gone']} are gone"
         told.append(concern("codes changed", "codes", what, times, max(drift.codes["before"], times)))
     return told
 
 
-def _of_variable(drift: Drift, after: Columns, place: int, name: str) -> list[Concern]:
+def _of_variable(drift: Drift, after: Columns, place: int, name: str, refused: int) -> list[Concern]:
     told, changes = [], drift.changes
     readings, persons = drift.readings[name], drift.persons[name]
     if readings[0] and not readings[1]:
@@ -207,9 +208,10 @@ def _of_variable(drift: Drift, after: Columns, place: int, name: str) -> list[Co
         return [concern("variable lost", name, what, readings[0], readings[0])]
     kept = int(changes.same[place] + changes.changed[place])
     earlier = kept + int(changes.lost[place])
-    if changes.lost[place] >= max(limit("lost_share") * earlier, 1):
+    lost = int(changes.lost[place]) - refused
+    if lost >= max(limit("lost_share") * earlier, 1):
         what = "lacks readings that the same people had in the earlier delivery"
-        told.append(concern("readings lost", name, what, int(changes.lost[place]), earlier))
+        told.append(concern("readings lost", name, what, lost, earlier))
     if changes.changed[place] >= max(limit("changed_share") * kept, 1):
         first = after.where(int(changes.first[place]))
         what = "has other values than before for the same person and time"

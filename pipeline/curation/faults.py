@@ -14,7 +14,6 @@ from pipeline.curation.concerns import Concern, concern
 from pipeline.curation.other_units import misread
 from pipeline.curation.tables import kinds, limit, usual, weigh
 from pipeline.schema import variables
-from pipeline.units import is_implausible
 
 # Days that systems write where they know none.
 PLACEHOLDERS = ("1900-01-01", "1901-01-01", "1970-01-01", "2099-12-31", "2999-12-31", "9999-12-31")
@@ -73,13 +72,13 @@ WORDS = {
 def judge(columns: Columns) -> Faults:
     """Every reading of a delivery."""
     faults = Faults(columns)
-    for kind in dict.fromkeys(kind for told in columns.flag_kinds for kind in told):
-        faults.mark(kind, columns.flagged(kind))
     lost = columns.empty
-    for kind in dict.fromkeys(kind for told in columns.flag_kinds for kind in told):
+    for kind in columns.told:
+        faults.mark(kind, columns.flagged(kind))
+    for kind in columns.told:
         faults.mark(kind, lost & columns.flagged(kind), 1.0)
     faults.find("value missing", lost & (faults.loss < 1))
-    faults.find("value implausible", _outside(columns))
+    faults.find("value implausible", columns.outside)
     faults.find("looks like another unit", _misread(columns))
     faults.find("pressures exchanged", _exchanged(columns))
     faults.find("weight and height against body mass index", _index_apart(columns))
@@ -87,14 +86,6 @@ def judge(columns: Columns) -> Faults:
     faults.find("date is a placeholder", _placeholder(columns))
     faults.find("duplicate reading", _again(columns))
     return faults
-
-
-def _outside(columns: Columns) -> Array:
-    found = np.zeros(len(columns), dtype=bool)
-    for variable in columns.numeric:
-        rows = columns.measured(variable)
-        found[rows] = is_implausible(columns.value[rows], variables()[columns.names[variable]])
-    return found
 
 
 def _misread(columns: Columns) -> Array:
@@ -152,19 +143,22 @@ def _late(columns: Columns) -> Array:
     day = columns.identity.get("delivered")
     if not day:
         return np.zeros(len(columns), dtype=bool)
-    end = int(np.datetime64(str(day), "s").astype(np.int64)) + 2 * DAY_S      # the day itself, and time zones
-    return columns.dated & (columns.seconds > end)
+    return columns.dated & (columns.seconds > _start(str(day)) + 2 * DAY_S)      # the day itself, and time zones
 
 
 def _placeholder(columns: Columns) -> Array:
     if not columns.dated.any():
         return np.zeros(len(columns), dtype=bool)
     newest = np.quantile(columns.seconds[columns.dated], 0.99)      # a few dates of the future move nothing
-    found = columns.dated & (columns.seconds < newest - limit("placeholder_years") * YEAR_S)
+    oldest = max(newest - limit("placeholder_years") * YEAR_S, _start("1900-01-01"))
+    found = columns.dated & (columns.seconds < oldest)
     for day in PLACEHOLDERS:
-        start = int(np.datetime64(day, "s").astype(np.int64))
-        found |= (columns.seconds >= start) & (columns.seconds < start + DAY_S)
+        found |= (columns.seconds >= _start(day)) & (columns.seconds < _start(day) + DAY_S)
     return found
+
+
+def _start(day: str) -> int:
+    return int(np.datetime64(day, "s").astype(np.int64))
 
 
 def _again(columns: Columns) -> Array:

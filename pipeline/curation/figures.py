@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pipeline.curation import completeness, conformance, course, drift, duplicates, plausibility
-from pipeline.curation.columns import Columns
-from pipeline.curation.concerns import Concern, Denominators, dropped, from_reader, ranked, variable_of
+from pipeline.curation.columns import Array, Columns
+from pipeline.curation.concerns import Concern, Denominators, by_harm, dropped, from_reader, variable_of
 from pipeline.curation.faults import judge
 from pipeline.curation.score import describe as describe_score
 from pipeline.curation.score import score
@@ -19,24 +21,46 @@ from pipeline.delivery import Delivery
 from pipeline.schema import variables
 
 WORST = 10
+QUESTIONS = [
+    "rank", "kind", "dimension", "weight", "harm", "place", "what", "times", "of", "counted", "example", "ask",
+]  # fmt: skip
 LEAST = 0.0005     # harm that would be shown as 0.0 of 100
 LONGEST = 300      # the list of all findings
-SAME_FAULT = {"two groups of values": "looks like another unit"}      # of a variable, the second says less
+BAD_DATES = ("date in the future", "date is a placeholder")
+# Of one variable: what the first tells explains the second.
+EXPLAINS = {
+    "two groups of values": {"looks like another unit", "distribution shifted"},
+    "level jumps": {"distribution shifted"},
+    "digits preferred": {"distribution shifted"},
+    "values changed": {"distribution shifted"},
+}
 
 
-def curate(delivery: Delivery, before: Delivery | None = None) -> dict[str, Any]:
-    """The figures of the report on a delivery, compared with an earlier one where there is one.
+class Curation(NamedTuple):
+    """What is known of the quality of a delivery.
 
-    Nothing in them is a person's id or value; a count of people below ten is the text "fewer than 10", and what would
-    give it away by subtraction is "all but fewer than 10" or missing.
+    Nothing in the figures is a person's id or value; a count of people below ten is the text "fewer than 10", and what
+    would give it away by subtraction is "all but fewer than 10" or missing. The questions hold everything.
     """
+
+    figures: dict[str, Any]
+    questions: pd.DataFrame
+
+
+def curate(delivery: Delivery, before: Delivery | None = None) -> Curation:
+    """The quality of a delivery, compared with an earlier one where there is one."""
     columns = Columns(delivery)
     faults = judge(columns)
     again = faults.kind == faults.kinds.index("duplicate reading")
     shapes = plausibility.shapes(columns)
-    periods, jumps = course.periods(columns), course.jumps(columns)
+    well = columns.dated & ~np.isin(faults.kind, [faults.kinds.index(kind) for kind in BAD_DATES])
+    periods, jumps = course.periods(columns, well), course.jumps(columns, well)
     counted, twice = duplicates.concerns(columns, again)
     changes = drift.compare(before, Columns(before), delivery, columns) if before is not None else None
+    gone = dropped(delivery.findings)
+    refused = Counter[str]()
+    for one in gone:
+        refused[one.variable] += one.finding.times
     found = [
         *from_reader(delivery.findings, _denominators(delivery, columns)),
         *faults.concerns(),
@@ -44,22 +68,23 @@ def curate(delivery: Delivery, before: Delivery | None = None) -> dict[str, Any]
         *plausibility.concerns(columns, shapes),
         *course.concerns(columns, periods, jumps),
         *twice,
-        *(drift.concerns(changes, columns) if changes else ()),
+        *(drift.concerns(changes, columns, refused) if changes else ()),
     ]
-    concerns = ranked(_merged(_once(found), Places(columns.files)))
+    groups = _merged(_once(found), Places(columns.files))
+    concerns = [shown for shown, _ in groups]
     harmful = [concern for concern in concerns if concern.harm >= LEAST]
-    result = score(columns, faults, dropped(delivery.findings))
-    return {
+    result = score(columns, faults, gone)
+    figures = {
         "report": "intake",
         "version": 1,
-        "delivery": _delivery(delivery, columns),
+        "delivery": _delivery(delivery, columns, well),
         "verdict": _verdict(result.shown, harmful),
         "score": describe_score(result),
         "worst": [_row(rank, concern) for rank, concern in enumerate(harmful[:WORST], 1)],
         "findings": [_row(rank, concern) for rank, concern in enumerate(concerns[:LONGEST], 1)],
         "findings_not_shown": len(concerns[LONGEST:]),
         "completeness": completeness.describe(columns),
-        "plausibility": plausibility.describe(columns, faults, shapes),
+        "plausibility": plausibility.describe(columns, shapes),
         "conformance": conformance.describe(delivery.identity, delivery.unmapped),
         "time_course": course.describe(columns, periods, jumps) | {"odd": _by_kind(concerns, "time course")},
         "duplicates": {
@@ -75,6 +100,21 @@ def curate(delivery: Delivery, before: Delivery | None = None) -> dict[str, Any]
             for name, one in usual().items()
         },
     }
+    return Curation(figures, _questions(groups))
+
+
+def _questions(groups: Sequence[tuple[Concern, Sequence[Concern]]]) -> pd.DataFrame:
+    """Every finding with its exact place and count, under the number that it has on the page."""
+    rows = [
+        {
+            "rank": rank, "kind": one.kind, "dimension": one.dimension, "weight": one.weight,
+            "harm": round(100 * shown.harm, 1), "place": one.place, "what": one.what, "times": one.times, "of": one.of,
+            "counted": one.touches, "example": one.example, "ask": one.ask,
+        }
+        for rank, (shown, those) in enumerate(groups, 1)
+        for one in those
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=QUESTIONS)
 
 
 def _denominators(delivery: Delivery, columns: Columns) -> Denominators:
@@ -93,22 +133,27 @@ def _denominators(delivery: Delivery, columns: Columns) -> Denominators:
 
 
 def _once(concerns: Sequence[Concern]) -> list[Concern]:
-    """Without findings that another one of the same variable says better."""
-    said = {(SAME_FAULT[c.kind], c.place) for c in concerns if c.kind in SAME_FAULT}
+    """Without findings that another one of the same variable explains."""
+    said = {(less, c.place) for c in concerns for less in EXPLAINS.get(c.kind, ())}
     return [c for c in concerns if (c.kind, c.place) not in said]
 
 
-def _merged(concerns: Iterable[Concern], places: Places) -> list[Concern]:
-    """Without names of files that are about one person; what then is the same stands once."""
-    found: dict[tuple[str, str, str, int], Concern] = {}
+def _merged(concerns: Iterable[Concern], places: Places) -> list[tuple[Concern, list[Concern]]]:
+    """Findings as they may be shown, the most harmful first, and those behind each.
+
+    Names of files that are about one person are left out; what then is the same stands once.
+    """
+    found: dict[tuple[str, str, str, int], list[Concern]] = {}
+    shown: dict[tuple[str, str, str, int], Concern] = {}
     for one in concerns:
         place, what = places.words(one.place, one.example), places.words(one.what, one.example)
-        one = one._replace(place=place, what=what, example=places.example(one.example))
         alone = "" if ONE in place else what        # files of one person each have their own words
         key = (one.kind, place, alone, one.of)
-        first = found.get(key)
-        found[key] = one if first is None else first._replace(times=first.times + one.times)
-    return list(found.values())
+        found.setdefault(key, []).append(one)
+        safe = one._replace(place=place, what=what, example=places.example(one.example), times=0)
+        first = shown.setdefault(key, safe)
+        shown[key] = first._replace(times=first.times + one.times)
+    return sorted(((shown[key], those) for key, those in found.items()), key=lambda pair: by_harm(pair[0]))
 
 
 def _row(rank: int, one: Concern) -> dict[str, Any]:
@@ -116,7 +161,7 @@ def _row(rank: int, one: Concern) -> dict[str, Any]:
     times = people(one.times) if one.touches == "people" else one.times
     of = people(one.of) if one.touches == "readings" else one.of      # few readings are of few people
     exact = isinstance(times, int) and isinstance(of, int)
-    known = variables().get(variable_of(one.place))
+    known = variables().get(variable_of(one.place)) if one.touches == "readings" else None
     return {
         "rank": rank,
         "kind": one.kind,
@@ -146,11 +191,11 @@ def _verdict(points: int, harmful: list[Concern]) -> dict[str, Any]:
     return {"decision": decision, "questions": len(questions), "hold_back": list(names)}
 
 
-def _delivery(delivery: Delivery, columns: Columns) -> dict[str, Any]:
+def _delivery(delivery: Delivery, columns: Columns, dated_well: Array) -> dict[str, Any]:
     """What was handed over, without the name of a file that is about one person."""
     identity, name = delivery.identity, str(delivery.identity.get("file", ""))
     alone = columns.people <= 1 and FILE.fullmatch(name)
-    dated = columns.seconds[columns.dated]
+    dated = columns.seconds[dated_well]
     many = len(dated) and columns.people >= limit("few")
     first, last = np.quantile(dated, course.EDGES, method="nearest") if many else (None, None)
     return {

@@ -8,7 +8,6 @@ import numpy as np
 
 from pipeline.curation.columns import Array, Columns, equal_before
 from pipeline.curation.concerns import Concern, concern
-from pipeline.curation.faults import Faults
 from pipeline.curation.other_units import Groups, two_groups
 from pipeline.curation.shown import number
 from pipeline.curation.tables import limit, usual
@@ -150,9 +149,9 @@ def _level(columns: Columns, shape: Shape) -> int:
     return int(((adults < known.low) | (adults > known.high)).sum())
 
 
-def describe(columns: Columns, faults: Faults, seen: list[Shape]) -> list[dict[str, Any]]:
+def describe(columns: Columns, seen: list[Shape]) -> list[dict[str, Any]]:
     """The figures of plausibility, a row a measured variable."""
-    outside = columns.flagged("value implausible") | (faults.kind == faults.kinds.index("value implausible"))
+    outside = columns.flagged("value implausible") | columns.outside
     rows = []
     for shape in seen:
         variable = shape.variable

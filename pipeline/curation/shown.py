@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pipeline.curation.tables import limit
 
 FILE = re.compile(r"[^\s,;:()'\"]+\.(?:txt|json|ndjson|gz|zip|dcm|csv|parquet|duckdb|xml)\b", re.IGNORECASE)
-LONG_NUMBER = re.compile(r"\d[\d -]{4,}\d")     # as in a personal number, and in no code of a system
+LONG_NUMBER = re.compile(r"\d{6,8}[ -]?\d{4}|\d{8,}")     # as in a personal number, a telephone number
 LONGEST = 90
 ONE = "a file of one person"
 

@@ -1,0 +1,134 @@
+"""Each fault that is put into a sound delivery is found; the worst one stands on top; the score only ever falls."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import curation
+from pipeline.curation.columns import Columns
+from pipeline.curation.concerns import dropped
+from pipeline.curation.faults import judge
+from pipeline.curation.score import score
+from tests.curation.faults import READINGS, WHOLE, without
+from tests.curation.material import clean, rows_of
+
+
+def curate(delivery):
+    return curation.curate(delivery).figures
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return clean()
+
+
+@pytest.fixture(scope="module")
+def small():
+    return clean(count=15, visits=3)
+
+
+def points(delivery):
+    columns = Columns(delivery)
+    return score(columns, judge(columns), dropped(delivery.findings)).exact
+
+
+def test_a_sound_delivery_has_no_finding_and_all_points(sound):
+    figures = curate(sound)
+    assert figures["findings"] == []
+    assert figures["score"]["score"] == 100
+    assert figures["verdict"] == {"decision": "accept", "questions": 0, "hold_back": []}
+    assert figures["score"]["parts"] == []
+
+
+@pytest.mark.parametrize("kind", READINGS)
+def test_a_fault_of_readings_is_found_and_the_worst_is_on_top(sound, kind):
+    for share in (0.02, 0.6):
+        rows = rows_of(sound, "cholesterol_mmol_l", share)
+        figures = curate(READINGS[kind](sound, rows))
+        found = next(row for row in figures["findings"] if row["kind"] == kind)
+        assert found["times"] == len(rows)
+        assert found["ask"]
+        assert figures["score"]["score"] < 100
+    assert figures["worst"][0]["kind"] == kind
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_fault_of_the_whole_is_found_and_on_top(sound, name):
+    kind, place, put, share, left_out = WHOLE[name]
+    before = without(left_out)(sound) if left_out else sound
+    assert curate(before)["findings"] == []
+    figures = curate(put(before, share))
+    assert (figures["worst"][0]["kind"], figures["worst"][0]["place"]) == (kind, place)
+    assert figures["score"]["score"] <= 100
+
+
+def test_the_graver_of_two_faults_comes_first(sound):
+    rows = rows_of(sound, "alt_u_l", 0.3)
+    for few, many in (("unit assumed", "unit does not fit"), ("unit does not fit", "unit assumed")):
+        small, large = rows[:3], rows[3:]
+        figures = curate(READINGS[many](READINGS[few](sound, small), large[large < len(sound.readings) - len(small)]))
+        assert figures["worst"][0]["kind"] == many
+
+
+def test_harm_is_weight_times_share_by_hand(sound):
+    """Forty of so many readings of one variable are doubtful: 0.5 x 40 / (n + 10)."""
+    rows = rows_of(sound, "alt_u_l")
+    figures = curate(READINGS["unit assumed"](sound, rows[:40]))
+    assert figures["worst"][0]["harm"] == round(100 * 0.5 * 40 / (len(rows) + 10), 1)
+    assert figures["worst"][0]["percent"] == round(100 * 40 / len(rows), 1)
+
+
+def test_the_score_by_hand(small):
+    """A tenth refused costs 8 of the 80 points, a tenth doubtful 4; a missing sex a third of a person's part of 20."""
+    n = len(small.readings)
+    rows = np.arange(n // 10)
+    assert points(small) == pytest.approx(100)
+    assert points(READINGS["unit does not fit"](small, rows)) == pytest.approx(100 - 80 * len(rows) / n)
+    assert points(READINGS["unit assumed"](small, rows)) == pytest.approx(100 - 40 * len(rows) / n)
+    people = small.people.copy()
+    people.loc[0, "sex"] = None
+    assert points(small._replace(people=people)) == pytest.approx(100 - 20 / 15 / 3)
+
+
+faults = st.lists(st.tuples(st.sampled_from(sorted(READINGS)), st.integers(1, 60), st.integers(0, 10_000)), max_size=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(faults)
+def test_the_score_never_rises_as_sound_readings_become_faulty(steps):
+    delivery = SMALL
+    touched: set[str] = set()
+    before = points(delivery)
+    for kind, count, seed in steps:
+        source = delivery.readings["source"]
+        free = np.flatnonzero(~source.isin(touched))
+        if not len(free):
+            break
+        rows = np.sort(np.random.default_rng(seed).choice(free, min(count, len(free)), replace=False))
+        touched |= set(source.iloc[rows])
+        delivery = READINGS[kind](delivery, rows)
+        after = points(delivery)
+        assert after <= before + 1e-9, (kind, count)
+        before = after
+
+
+SMALL = clean(count=15, visits=3, seed=5)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_more_of_a_fault_of_the_whole_never_scores_better(small, name):
+    _, _, put, share, _ = WHOLE[name]
+    scores = [points(small), *(points(put(small, share * dose)) for dose in (0.25, 0.5, 0.75, 1.0))]
+    assert all(later <= earlier + 1e-9 for earlier, later in pairwise(scores))
+
+
+@pytest.mark.parametrize("kind", READINGS)
+def test_more_of_a_fault_of_readings_costs_more(small, kind):
+    scores = [points(small)]
+    for share in (0.1, 0.4, 0.7, 1.0):
+        rows = rows_of(small, "cholesterol_mmol_l", share)
+        scores.append(points(READINGS[kind](small, rows)))
+    assert all(later < earlier for earlier, later in pairwise(scores))
