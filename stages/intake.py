@@ -71,7 +71,8 @@ def _tell(delivery: Delivery, figures: dict[str, Any], out: Path) -> None:
     more = f", {SHOWN} shown" if len(grave) > SHOWN else ""
     print(f"intake: {len(grave)} findings refused or flagged something{more}; all, with notes, in findings.csv")
     points, questions = figures["score"]["score"], figures["verdict"]["questions"]
-    print(f"intake: score {points} of 100, {questions} questions to the sender: {out / 'intake.html'}")
+    asked = f"{questions} question{'s' if questions != 1 else ''}"
+    print(f"intake: score {points} of 100, {asked} to the sender: {out / 'intake.html'}")
 
 
 if __name__ == "__main__":

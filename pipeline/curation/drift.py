@@ -24,6 +24,13 @@ WANTED = ({"person_id", "sex", "birth_date", "age_years"}, {"person_id", "at", "
 UNMAPPED = ["system", "code", "display", "count"]
 
 
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError):      # of pyarrow: no Parquet, or cut off
+        raise RunError(f"{path} cannot be read as Parquet; give the folder that an earlier intake wrote") from None
+
+
 class Changes(NamedTuple):
     """Readings of people who are in both deliveries, by person, variable and time."""
 
@@ -55,7 +62,7 @@ def read_before(folder: Path) -> Delivery:
     for name in TABLES:
         if not (folder / f"{name}.parquet").exists():
             raise RunError(f"{folder} holds no {name}.parquet: give the folder that an earlier intake wrote")
-    tables = [pd.read_parquet(folder / f"{name}.parquet") for name in TABLES]
+    tables = [_table(folder / f"{name}.parquet") for name in TABLES]
     for name, table, columns in zip(TABLES, tables, WANTED, strict=True):
         if lacking := sorted(columns - set(table)):
             raise RunError(f"{folder / name}.parquet lacks {', '.join(lacking)}: it is not of an intake")

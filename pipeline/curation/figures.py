@@ -70,7 +70,8 @@ def curate(delivery: Delivery, before: Delivery | None = None) -> Curation:
         *twice,
         *(drift.concerns(changes, columns, refused) if changes else ()),
     ]
-    groups = _merged(_once(found), Places(columns.files))
+    places = Places(columns.files)
+    groups = _merged(_once(found), places)
     concerns = [shown for shown, _ in groups]
     harmful = [concern for concern in concerns if concern.harm >= LEAST]
     result = score(columns, faults, gone)
@@ -79,7 +80,7 @@ def curate(delivery: Delivery, before: Delivery | None = None) -> Curation:
         "version": 1,
         "delivery": _delivery(delivery, columns, well),
         "verdict": _verdict(result.shown, harmful),
-        "score": describe_score(result),
+        "score": describe_score(result, places),
         "worst": [_row(rank, concern) for rank, concern in enumerate(harmful[:WORST], 1)],
         "findings": [_row(rank, concern) for rank, concern in enumerate(concerns[:LONGEST], 1)],
         "findings_not_shown": len(concerns[LONGEST:]),

@@ -18,8 +18,9 @@ from pipeline.curation.columns import Array, Columns
 from pipeline.curation.completeness import known_age
 from pipeline.curation.concerns import Dropped, variable_of
 from pipeline.curation.faults import Faults
-from pipeline.curation.shown import Count, people
+from pipeline.curation.shown import Places, people
 from pipeline.curation.tables import DIMENSIONS, kind_of, limit
+from pipeline.delivery import Finding
 
 CAUSES = 4       # shown of each part
 
@@ -30,7 +31,8 @@ class Loss(NamedTuple):
     dimension: str
     kind: str
     place: str
-    cases: Count
+    example: str
+    cases: int
     points: float
     is_people: bool
 
@@ -65,20 +67,20 @@ def _of_readings(columns: Columns, faults: Faults, gone: list[Dropped]) -> list[
     if not sent:
         return []
     worth, losses = limit("readings_points") / sent, []
-    faulty = np.flatnonzero(faults.loss > 0)
+    faulty = faults.loss > 0
     place = columns.variable[faulty].astype(np.int64) * len(faults.kinds) + faults.kind[faulty]
-    for key in np.unique(place):
-        rows = faulty[place == key]
-        kind, name = faults.kinds[int(key) % len(faults.kinds)], columns.names[int(key) // len(faults.kinds)]
-        points = worth * float(faults.loss[rows].sum())
-        losses.append(Loss(kind_of(kind).dimension, kind, name, len(rows), points, False))
-    for one in gone:
-        if one.what == "reading":
-            finding = one.finding
-            where = variable_of(finding.place) or finding.place
-            cost = worth * finding.times
-            losses.append(Loss(kind_of(finding.kind).dimension, finding.kind, where, finding.times, cost, False))
-    return losses
+    cases, costs = np.bincount(place), np.bincount(place, weights=faults.loss[faulty])
+    for key in np.flatnonzero(cases).tolist():
+        kind, name = faults.kinds[key % len(faults.kinds)], columns.names[key // len(faults.kinds)]
+        points = worth * float(costs[key])
+        losses.append(Loss(kind_of(kind).dimension, kind, name, "", int(cases[key]), points, False))
+    return losses + [_dropped(one.finding, worth, False) for one in gone if one.what == "reading"]
+
+
+def _dropped(finding: Finding, worth: float, is_people: bool) -> Loss:
+    where = variable_of(finding.place) or finding.place
+    dimension, points = kind_of(finding.kind).dimension, worth * finding.times
+    return Loss(dimension, finding.kind, where, finding.example, finding.times, points, is_people)
 
 
 def _of_people(columns: Columns, faults: Faults, gone: list[Dropped]) -> list[Loss]:
@@ -97,16 +99,9 @@ def _of_people(columns: Columns, faults: Faults, gone: list[Dropped]) -> list[Lo
     )
     losses = []
     for kind, place, has in known:
-        lacking = int((~has).sum())
-        if lacking:
-            shown = people(lacking, columns.people)
-            losses.append(Loss("completeness", kind, place, shown, third * lacking, True))
-    for one in gone:
-        if one.what == "person":
-            finding, shown = one.finding, people(one.finding.times)
-            cost = 3 * third * finding.times
-            losses.append(Loss(kind_of(finding.kind).dimension, finding.kind, finding.place, shown, cost, True))
-    return losses
+        if lacking := int((~has).sum()):
+            losses.append(Loss("completeness", kind, place, "", lacking, third * lacking, True))
+    return losses + [_dropped(one.finding, 3 * third, True) for one in gone if one.what == "person"]
 
 
 def _strangers(columns: Columns) -> Array:
@@ -118,15 +113,15 @@ def _strangers(columns: Columns) -> Array:
     return named
 
 
-def describe(result: Score) -> dict[str, Any]:
-    """The parts of the score; points that would tell a small count of people are given as a bound."""
+def describe(result: Score, places: Places) -> dict[str, Any]:
+    """The parts of the score as they may be shown: points that would tell a small count of people are a bound."""
     parts = []
     for label, is_people in (("Readings", False), ("People", True)):
         own = [loss for loss in result.losses if loss.is_people == is_people]
         for dimension in DIMENSIONS:
             mine = [loss for loss in own if loss.dimension == dimension]
             if mine:
-                parts.append({"part": label, "dimension": dimension, **_lost(mine, result.people)})
+                parts.append({"part": label, "dimension": dimension, **_lost(mine, result.people, places)})
         most = limit("people_points" if is_people else "readings_points")
         if not (result.people if is_people else result.readings):
             nothing = {"lost": most, "at_most": False, "causes": [], "others": 0}
@@ -140,14 +135,24 @@ def describe(result: Score) -> dict[str, Any]:
     }
 
 
-def _lost(losses: list[Loss], total: int) -> dict[str, Any]:
+def _lost(losses: list[Loss], total: int, places: Places) -> dict[str, Any]:
     """Points lost, exact or, where that would tell a small count of people, what such a count loses at most."""
+    gathered: dict[tuple[str, str], list[Loss]] = {}
+    for loss in losses:
+        gathered.setdefault((loss.kind, places.words(loss.place, loss.example)), []).append(loss)
     bound = limit("few") * limit("people_points") / max(total, 1)
-    points = [bound if isinstance(loss.cases, str) else loss.points for loss in losses]
-    causes = [
-        {"kind": loss.kind, "place": loss.place, "cases": loss.cases, "points": round(each, 2)}
-        for loss, each in zip(losses, points, strict=True)
-    ]
-    small = any(isinstance(loss.cases, str) for loss in losses)
-    lost = min(sum(points), limit("people_points")) if small else sum(points)
-    return {"lost": round(lost, 2), "at_most": small, "causes": causes[:CAUSES], "others": len(causes[CAUSES:])}
+    causes: list[dict[str, Any]] = []
+    for (kind, place), same in gathered.items():
+        count = sum(loss.cases for loss in same)
+        cases = people(count, total) if same[0].is_people else count
+        points = bound if isinstance(cases, str) else sum(loss.points for loss in same)
+        causes.append({"kind": kind, "place": place, "cases": cases, "points": points})
+    small = any(isinstance(cause["cases"], str) for cause in causes)
+    lost = sum(cause["points"] for cause in causes)
+    causes = sorted(causes, key=lambda cause: -cause["points"])
+    return {
+        "lost": round(min(lost, limit("people_points")) if small else lost, 2),
+        "at_most": small,
+        "causes": [cause | {"points": round(cause["points"], 2)} for cause in causes[:CAUSES]],
+        "others": len(causes[CAUSES:]),
+    }

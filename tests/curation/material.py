@@ -34,7 +34,7 @@ def clean(count=120, visits=10, seed=1):
     height = rng.normal(np.where(sex == "male", 178, 165), 6).clip(150, 190).round(0)[person]
     reading("height_cm", height)
     for variable, mean, between, within, decimals in MEASURED:
-        low, high = (60, 110) if variable == "weight_kg" else (0.5 * mean, 1.6 * mean)
+        low, high = (46, 160) if variable == "weight_kg" else (0.4 * mean, 1.8 * mean)
         value = rng.normal(mean, between, count)[person] + rng.normal(0, within, len(person))
         value = value.clip(low, high).round(decimals)
         if variable == "dbp_mmhg":

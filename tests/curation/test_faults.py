@@ -96,9 +96,21 @@ def test_the_score_by_hand(small):
 faults = st.lists(st.tuples(st.sampled_from(sorted(READINGS)), st.integers(1, 60), st.integers(0, 10_000)), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(faults)
 def test_the_score_never_rises_as_sound_readings_become_faulty(steps):
+    check_steps(steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=250, deadline=None)
+@given(faults)
+def test_the_score_never_rises_whatever_becomes_faulty(steps):
+    check_steps(steps)
+
+
+def check_steps(steps):
+    """One fault after another, each in readings that were sound."""
     delivery = SMALL
     touched: set[str] = set()
     before = points(delivery)
