@@ -39,7 +39,7 @@ def bars(periods: Sequence[Mapping[str, Any]], grain: str) -> Markup:
     gaps = sum(bool(period["sparse"]) for period in periods)
     words = (
         f"Bars from {periods[0]['period']} to {periods[-1]['period']}, one a {grain}; "
-        f"the highest is {busiest['period']} with {max(counts):,} readings; {gaps} almost without readings."
+        f"the highest is {busiest['period']} with {max(counts):,} readings; in {gaps} almost nobody was measured."
     )
     frame = (
         '<svg role="img" aria-labelledby="bars-title bars-words" viewBox="0 0 {} {}">'

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.curation.columns import NEVER, Array, Columns
 from pipeline.curation.concerns import Concern, concern
-from pipeline.curation.shown import people, percent
+from pipeline.curation.shown import people, percent, unit
 from pipeline.curation.tables import limit
 from pipeline.schema import variables
 
@@ -86,7 +86,7 @@ def _variable(columns: Columns, variable: int) -> dict[str, Any]:
     return {
         "variable": name,
         "description": known.description if known else "not a variable of the library",
-        "unit": "" if known is None or known.unit == "1" else known.unit,
+        "unit": unit(known),
         "people": shown,
         "percent": percent(shown, total),
         "readings": readings if readings >= few else f"fewer than {few}",

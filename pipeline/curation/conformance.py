@@ -18,7 +18,11 @@ def describe(identity: Mapping[str, Any], unmapped: pd.DataFrame) -> dict[str, A
     """What became of all records by kind, and codes without a variable, the frequent ones by name."""
     counts = identity.get("counts", {})
     records = [
-        {"kind": kind, **{end: int(ends.get(end, 0)) for end in ENDS}}
+        {
+            "kind": kind,
+            **{end: int(ends.get(end, 0)) for end in ENDS},
+            "only_counted": ends.get("unused", 0) == ends.get("read", 0),
+        }
         for kind, ends in counts.items()
         if any(ends.get(end) for end in ENDS)
     ]

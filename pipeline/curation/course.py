@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.curation.columns import DAY_S, Array, Columns
 from pipeline.curation.concerns import Concern, concern
-from pipeline.curation.shown import number
+from pipeline.curation.shown import number, unit
 from pipeline.curation.tables import limit
 from pipeline.schema import variables
 
@@ -39,7 +39,7 @@ class Periods(NamedTuple):
     grain: str
     labels: list[str]
     counts: Array        # of readings
-    people: Array
+    people: Array        # who were measured
     before: int          # readings that lie before and after
     after: int
 
@@ -63,8 +63,9 @@ def periods(columns: Columns, dated_well: Array) -> Periods | None:
     numbers, low, high = dated // size, first // size, last // size
     inside = (numbers >= low) & (numbers <= high)
     counts = np.bincount(numbers[inside] - low, minlength=high - low + 1)
-    person = columns.person[dated_well][inside].astype(np.int64)
-    pairs = np.unique((numbers[inside] - low) * columns.people + person)
+    measured = inside & ~np.isnan(columns.value[dated_well])      # a diagnosis may have begun at any time
+    person = columns.person[dated_well][measured].astype(np.int64)
+    pairs = np.unique((numbers[measured] - low) * columns.people + person)
     persons = np.bincount(pairs // columns.people, minlength=high - low + 1)
     labels = [_label(number, grain) for number in range(low, high + 1)]
     return Periods(grain, labels, counts, persons, int((numbers < low).sum()), int((numbers > high).sum()))
@@ -77,16 +78,18 @@ def _label(period: int, grain: str) -> str:
 
 
 def sparse(people: Array) -> Array:
-    """Periods, of these numbers of people, between the first and the last busy one that have almost nobody."""
-    busy = people[people > 0]
-    usual = float(np.median(busy)) if len(busy) else 0.0
-    if usual < limit("gap_usual"):
-        return np.zeros(len(people), dtype=bool)
-    low = people < limit("gap_share") * usual
-    inner = np.flatnonzero(~low)
-    inside = np.zeros(len(people), dtype=bool)
-    inside[inner[0] : inner[-1] + 1] = True
-    return low & inside
+    """Periods, of these numbers of people, between the first and the last one that have almost nobody.
+
+    Where most periods have nobody, as with a check-up once a year, that is how it is.
+    """
+    found = np.zeros(len(people), dtype=bool)
+    some = np.flatnonzero(people)
+    if len(some):
+        inner = slice(some[0], some[-1] + 1)
+        usual = float(np.median(people[inner]))
+        if usual >= limit("gap_usual"):
+            found[inner] = people[inner] < limit("gap_share") * usual
+    return found
 
 
 def jumps(columns: Columns, dated_well: Array) -> list[Jump]:
@@ -169,11 +172,11 @@ def concerns(columns: Columns, over_time: Periods | None, found: list[Jump]) -> 
     empty = sparse(over_time.people)
     if empty.any():
         first = over_time.labels[int(np.flatnonzero(empty)[0])]
-        what = f"have less than {limit('gap_share'):.0%} of the people that are usual; the first is {first}"
+        what = f"have less than {limit('gap_share'):.0%} of the people that are usually measured; the first is {first}"
         told.append(concern("time without readings", f"{over_time.grain}s", what, int(empty.sum()), len(empty)))
     for jump in found:
-        unit = variables()[jump.variable].unit
-        what = f"has its median change from {jump.before:g} to {jump.after:g} {unit if unit != '1' else ''}".rstrip()
+        words = unit(variables()[jump.variable])
+        what = f"has its median change from {jump.before:g} to {jump.after:g} {words}".rstrip()
         what += f" at once, in {jump.period}"
         of = int(columns.count[columns.names.index(jump.variable)])
         told.append(concern("level jumps", jump.variable, what, jump.readings, of, example=columns.where(jump.first)))
@@ -202,7 +205,7 @@ def describe(columns: Columns, over_time: Periods | None, found: list[Jump]) -> 
         "jumps": [
             {
                 "variable": jump.variable, "description": variables()[jump.variable].description,
-                "unit": variables()[jump.variable].unit, "period": jump.period, "median_before": jump.before,
+                "unit": unit(variables()[jump.variable]), "period": jump.period, "median_before": jump.before,
                 "median_after": jump.after, "size_sd": jump.size,
             }
             for jump in found

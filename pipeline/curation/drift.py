@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.curation.columns import Array, Columns, equal_before
 from pipeline.curation.concerns import Concern, concern
 from pipeline.curation.other_units import changed_unit
-from pipeline.curation.shown import Count, number, people, percent
+from pipeline.curation.shown import Count, number, people, percent, unit
 from pipeline.curation.stability import Shift, shift_of_answers, shift_of_numbers
 from pipeline.curation.tables import kind_of, limit
 from pipeline.delivery import Delivery, Finding
@@ -285,7 +285,7 @@ def _row(drift: Drift, place: int, name: str) -> dict[str, Any]:
     return {
         "variable": name,
         "description": known.description if known else "not a variable of the library",
-        "unit": "" if known is None or known.unit == "1" else known.unit,
+        "unit": unit(known),
         "state": "lost" if not readings[1] else "new" if not readings[0] else "both",
         "people_percent": [percent(n, total) for n, total in zip(shown, drift.people, strict=True)],
         "same": tally(changes.same),

@@ -15,7 +15,7 @@ from pipeline.curation.concerns import Concern, Denominators, by_harm, dropped, 
 from pipeline.curation.faults import judge
 from pipeline.curation.score import describe as describe_score
 from pipeline.curation.score import score
-from pipeline.curation.shown import FILE, ONE, Places, people
+from pipeline.curation.shown import FILE, ONE, Places, people, unit
 from pipeline.curation.tables import limit, limits, usual
 from pipeline.delivery import Delivery
 from pipeline.schema import variables
@@ -97,7 +97,7 @@ def curate(delivery: Delivery, before: Delivery | None = None) -> Curation:
         "drift": drift.describe(changes) if changes else None,
         "limits": {name: {"value": one.value, "meaning": one.meaning} for name, one in limits().items()},
         "usual": {
-            name: {"low": one.low, "high": one.high, "unit": variables()[name].unit, "source": one.source}
+            name: {"low": one.low, "high": one.high, "unit": unit(variables()[name]), "source": one.source}
             for name, one in usual().items()
         },
     }

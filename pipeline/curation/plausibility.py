@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.curation.columns import Array, Columns, equal_before
 from pipeline.curation.concerns import Concern, concern
 from pipeline.curation.other_units import Groups, two_groups
-from pipeline.curation.shown import number
+from pipeline.curation.shown import number, unit
 from pipeline.curation.tables import limit, usual
 from pipeline.schema import Variable, variables
 
@@ -135,7 +135,7 @@ def concerns(columns: Columns, seen: list[Shape]) -> list[Concern]:
             note("two groups of values", what, len(rows), int(rows[0]))
         if outside := _level(columns, shape):
             known = usual()[name]
-            what = f"has its median outside of {known.low:g} to {known.high:g} {shape.variable.unit}"
+            what = f"has its median outside of {known.low:g} to {known.high:g} {unit(shape.variable)}"
             note("level unlike adults", what, outside)
     return found
 
@@ -163,8 +163,8 @@ def describe(columns: Columns, seen: list[Shape]) -> list[dict[str, Any]]:
             {
                 "variable": variable.name,
                 "description": variable.description,
-                "unit": "" if variable.unit == "1" else variable.unit,
-                "allowed": variable.allowed(),
+                "unit": unit(variable),
+                "allowed": [variable.low, variable.high],
                 "usual": [known.low, known.high] if known else None,
                 "outside": int(outside[all_rows].sum()),
                 **_level_and_spread(columns, shape),

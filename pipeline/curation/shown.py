@@ -7,11 +7,16 @@ import re
 from collections.abc import Mapping
 
 from pipeline.curation.tables import limit
+from pipeline.schema import Variable
 
 FILE = re.compile(r"[^\s,;:()'\"]+\.(?:txt|json|ndjson|gz|zip|dcm|csv|parquet|duckdb|xml)\b", re.IGNORECASE)
 LONG_NUMBER = re.compile(r"\d{6,8}[ -]?\d{4}|\d{8,}")     # as in a personal number, a telephone number
 LONGEST = 90
 ONE = "a file of one person"
+UNITS = (
+    (r"\{PackYears\}", "pack-years"), (r"[{}]", ""), (r"_", " "), (r"\[(Hg|IU)\]", r"\1"), (r"10\*9", "10⁹"),
+    (r"^Cel$", "°C"), (r"\bu(?=mol|g|kat)", "µ"), (r"m2$", "m²"), (r"^a$", "years"),
+)  # fmt: skip
 
 Count = int | str
 
@@ -48,6 +53,21 @@ def number(value: float) -> float | int:
     """Three significant digits: enough to see a level, too few to be somebody's value."""
     rounded = float(f"{value:.3g}")
     return int(rounded) if rounded == int(rounded) else rounded
+
+
+def unit(variable: Variable | None) -> str:
+    """The unit of a variable as people write it; "" of a pure number.
+
+    >>> from pipeline.schema import variables
+    >>> [unit(variables()[n]) for n in ("sbp_mmhg", "platelets_1e9_l", "egfr_ml_min_173m2", "gcs", "inr")]
+    ['mmHg', '10⁹/L', 'mL/min/1.73 m²', 'score', '']
+    """
+    if variable is None or variable.unit == "1":
+        return ""
+    text = variable.unit
+    for written, plain in UNITS:
+        text = re.sub(written, plain, text)
+    return text
 
 
 class Places:

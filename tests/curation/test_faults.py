@@ -103,7 +103,7 @@ def test_the_score_never_rises_as_sound_readings_become_faulty(steps):
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(faults)
 def test_the_score_never_rises_whatever_becomes_faulty(steps):
     check_steps(steps)
