@@ -116,6 +116,15 @@ class Columns:
         return hit[self.flag]
 
     @cached_property
+    def strangers(self) -> Array:
+        """People of whom nothing is known but that readings name them."""
+        unknown = self.flagged("patient unknown")
+        named = np.arange(self.people) >= self.listed
+        named[self.person[unknown]] = True
+        named[self.person[~unknown]] = np.arange(self.people)[self.person[~unknown]] >= self.listed
+        return named
+
+    @cached_property
     def is_adult(self) -> Array:
         """Whether the person of a reading was an adult then, or may have been."""
         birth = self.birth[self.person]

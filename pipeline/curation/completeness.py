@@ -32,7 +32,7 @@ def describe(columns: Columns) -> dict[str, Any]:
         "age known": int(known_age(columns).sum()),
         "sex known": int((columns.female_male >= 0).sum()),
         "with a reading": int(with_readings(columns).sum()),
-        "known only from readings": total - columns.listed,
+        "known only from readings": int(columns.strangers.sum()),
     }
     names = [name for name in variables() if name in columns.names]
     names += [name for name in columns.names if name not in variables()]
@@ -50,9 +50,10 @@ def concerns(columns: Columns) -> list[Concern]:
     found = []
     if columns.empty.all():
         found.append(concern("no readings", "the delivery", "holds no reading with a value or an answer", 1, 1))
+    told = columns.strangers & (np.arange(columns.people) < columns.listed)      # by the reader, of these people
     missing = (
-        ("age not known", "birth date and age", "are both missing", ~known_age(columns)),
-        ("sex not known", "sex", "is missing", columns.female_male < 0),
+        ("age not known", "birth date and age", "are both missing", ~(told | known_age(columns))),
+        ("sex not known", "sex", "is missing", ~told & (columns.female_male < 0)),
         ("person without readings", "people", "have no reading with a value or an answer", ~with_readings(columns)),
     )
     for kind, place, what, who in missing:

@@ -7,9 +7,8 @@ with every reading that becomes worse.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from pipeline.curation.columns import DAY_S, NEVER, YEAR_S, Array, Columns, equal_before
+from pipeline.curation.columns import DAY_S, YEAR_S, Array, Columns, equal_before
 from pipeline.curation.concerns import Concern, concern
 from pipeline.curation.other_units import misread
 from pipeline.curation.tables import kinds, limit, usual, weigh
@@ -99,30 +98,34 @@ def _misread(columns: Columns) -> Array:
     return found
 
 
-def _paired(columns: Columns, *names: str) -> pd.DataFrame:
-    """Rows of variables of which one person has one value each at one time, a column a variable."""
+def _together(columns: Columns, *names: str) -> Array:
+    """Rows of readings that one person has at one time, one value of each variable: an array (times, variables)."""
+    none = np.empty((0, len(names)), dtype=np.int64)
     if not set(names) <= set(columns.names):
-        return pd.DataFrame(columns=list(names), dtype=np.int64)
-    frames = []
+        return none
+    in_order = np.array([columns.phases[code] != "" for code in range(len(columns.phases))])
+    kept = []
     for name in names:
         rows = columns.measured(columns.names.index(name))
-        frame = pd.DataFrame(
-            {"person": columns.person[rows], "at": columns.seconds[rows], "phase": columns.phase[rows], name: rows}
-        )
-        frame = frame[~frame.assign(value=columns.value[rows]).duplicated(["person", "at", "phase", "value"])]
-        frames.append(frame.drop_duplicates(["person", "at", "phase"], keep=False))
-    paired = frames[0]
-    for frame in frames[1:]:
-        paired = paired.merge(frame, on=["person", "at", "phase"])
-    when = np.array([phase != "" for phase in columns.phases] or [False])
-    timed = (paired["at"] != NEVER) | when[paired["phase"].to_numpy(dtype=np.int64)]
-    return paired.loc[timed, list(names)]
+        rows = rows[columns.dated[rows] | in_order[columns.phase[rows]]]
+        rows = rows[np.lexsort((columns.value[rows], *_when(columns, rows)))]
+        rows = rows[~equal_before(*_when(columns, rows), columns.value[rows])]      # said twice is said once
+        again = equal_before(*_when(columns, rows))
+        kept.append(rows[~(again | np.append(again[1:], False)[: len(rows)])])      # which of several values counts?
+    rows, which = np.concatenate(kept), np.repeat(np.arange(len(names)), [len(part) for part in kept])
+    rows = rows[np.lexsort((which, *_when(columns, rows)))]
+    number = np.cumsum(~equal_before(*_when(columns, rows)))
+    whole = np.bincount(number)[number] == len(names) if len(rows) else np.zeros(0, dtype=bool)
+    return rows[whole].reshape(-1, len(names))
+
+
+def _when(columns: Columns, rows: Array) -> tuple[Array, Array, Array]:
+    return columns.phase[rows], columns.seconds[rows], columns.person[rows]
 
 
 def _exchanged(columns: Columns) -> Array:
     found = np.zeros(len(columns), dtype=bool)
-    pairs = _paired(columns, "sbp_mmhg", "dbp_mmhg")
-    upper, lower = (pairs[name].to_numpy(dtype=np.int64) for name in ("sbp_mmhg", "dbp_mmhg"))
+    upper, lower = _together(columns, "sbp_mmhg", "dbp_mmhg").T
     wrong = columns.value[upper] <= columns.value[lower]
     found[upper[wrong]] = found[lower[wrong]] = True
     return found
@@ -130,9 +133,7 @@ def _exchanged(columns: Columns) -> Array:
 
 def _index_apart(columns: Columns) -> Array:
     found = np.zeros(len(columns), dtype=bool)
-    triples = _paired(columns, "bmi_kg_m2", "weight_kg", "height_cm")
-    names = ("bmi_kg_m2", "weight_kg", "height_cm")
-    index, weight, height = (triples[name].to_numpy(dtype=np.int64) for name in names)
+    index, weight, height = _together(columns, "bmi_kg_m2", "weight_kg", "height_cm").T
     expected = columns.value[weight] / (columns.value[height] / 100) ** 2
     found[index[np.abs(columns.value[index] / expected - 1) > NEAR]] = True
     return found

@@ -162,6 +162,7 @@ def _row(rank: int, one: Concern) -> dict[str, Any]:
     times = people(one.times) if one.touches == "people" else one.times
     of = people(one.of) if one.touches == "readings" else one.of      # few readings are of few people
     exact = isinstance(times, int) and isinstance(of, int)
+    whole = one.of >= max(one.times, 1) and one.touches != "delivery"
     known = variables().get(variable_of(one.place)) if one.touches == "readings" else None
     return {
         "rank": rank,
@@ -175,7 +176,7 @@ def _row(rank: int, one: Concern) -> dict[str, Any]:
         "times": times,
         "of": of,
         "counted": one.touches,
-        "percent": round(100 * one.times / one.of, 1) if exact and one.of >= one.times else None,
+        "percent": round(100 * one.times / one.of, 1) if exact and whole else None,
         "harm": round(100 * one.harm, 1) if exact else None,
         "example": one.example,
         "ask": one.ask,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipeline.curation.bars import bars
@@ -22,6 +23,15 @@ def to_json(figures: Mapping[str, Any]) -> str:
 
 def to_html(figures: Mapping[str, Any]) -> str:
     """The figures as one page."""
+    style = Markup(files("pipeline.curation").joinpath("intake.css").read_text(encoding="utf-8"))
+    periods = figures["time_course"].get("periods")
+    picture = bars(periods, figures["time_course"]["grain"]) if periods else None
+    return _template().render(figures, style=style, picture=picture)
+
+
+@cache
+def _template() -> Template:
+    """The page: text is escaped, and a name that nobody gave is an error."""
     environment = Environment(
         loader=PackageLoader("pipeline.curation", "."),
         autoescape=True,
@@ -30,10 +40,7 @@ def to_html(figures: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"grouped": grouped, "short": short}
-    style = Markup(files("pipeline.curation").joinpath("intake.css").read_text(encoding="utf-8"))
-    periods = figures["time_course"].get("periods")
-    picture = bars(periods, figures["time_course"]["grain"]) if periods else None
-    return environment.get_template("intake.html").render(figures, style=style, picture=picture)
+    return environment.get_template("intake.html")
 
 
 def grouped(value: Any) -> str:
@@ -45,4 +52,6 @@ def grouped(value: Any) -> str:
 
 def short(value: Any) -> str:
     """A number in few digits; a dash where there is none."""
-    return "–" if value is None else f"{value:,.4g}".replace(",", GAP)
+    if value is None:
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}").replace(",", GAP)

@@ -89,28 +89,18 @@ def _of_people(columns: Columns, faults: Faults, gone: list[Dropped]) -> list[Lo
     if not total:
         return []
     third = limit("people_points") / total / 3
-    listed = np.arange(columns.people) < columns.listed
     useful = np.zeros(columns.people, dtype=bool)
     useful[columns.person[faults.loss < 1]] = True
     known: tuple[tuple[str, str, Array], ...] = (
         ("age not known", "age", known_age(columns)),
         ("sex not known", "sex", columns.female_male >= 0),
-        ("person without readings", "readings", useful & listed & ~_strangers(columns)),
+        ("person without readings", "readings", useful & ~columns.strangers),
     )
     losses = []
     for kind, place, has in known:
         if lacking := int((~has).sum()):
             losses.append(Loss("completeness", kind, place, "", lacking, third * lacking, True))
     return losses + [_dropped(one.finding, 3 * third, True) for one in gone if one.what == "person"]
-
-
-def _strangers(columns: Columns) -> Array:
-    """People who are only known from readings that name them."""
-    unknown = columns.flagged("patient unknown")
-    named = np.zeros(columns.people, dtype=bool)
-    named[columns.person[unknown]] = True
-    named[columns.person[~unknown]] = False
-    return named
 
 
 def describe(result: Score, places: Places) -> dict[str, Any]:

@@ -15,7 +15,7 @@ MEASURED = (
 )  # fmt: skip
 
 
-def clean(count=120, visits=10, seed=1):
+def clean(count=90, visits=7, seed=1):
     """A delivery without any fault: adults with visits over three years, several variables at each."""
     rng = np.random.default_rng(seed)
     sex = rng.choice(["female", "male"], count)

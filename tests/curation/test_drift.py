@@ -17,7 +17,7 @@ def others(sound):
 
 
 def without_people(sound):
-    gone = set(sound.people["person_id"][:40])
+    gone = set(sound.people["person_id"][:30])
     people = sound.people[~sound.people["person_id"].isin(gone)]
     return changed(sound, sound.readings[~sound.readings["person_id"].isin(gone)], people)
 
@@ -56,7 +56,7 @@ def in_other_unit(sound):
 
 
 def measured_of_half(sound):
-    half = set(sound.people["person_id"][:60])
+    half = set(sound.people["person_id"][:45])
     gone = (sound.readings["variable"] == "alt_u_l") & sound.readings["person_id"].isin(half)
     return changed(sound, sound.readings[~gone])
 
@@ -92,14 +92,14 @@ def test_a_first_delivery_of_other_people_is_told_by_its_ids(sound):
     figures = curation.curate(others(sound), sound).figures
     assert figures["worst"][0]["kind"] == "no person in common"
     assert figures["verdict"]["decision"] == "wait"
-    assert figures["drift"]["people"] == {"before": 120, "after": 120, "common": 0, "lost": 120, "new": 120}
+    assert figures["drift"]["people"] == {"before": 90, "after": 90, "common": 0, "lost": 90, "new": 90}
 
 
 def test_few_people_lost_are_not_counted_out(sound):
     people = sound.people.iloc[3:]
     kept = changed(sound, sound.readings[sound.readings["person_id"].isin(people["person_id"])], people)
     told = curation.curate(kept, sound).figures["drift"]["people"]
-    assert told == {"before": 120, "after": 117, "common": "all but fewer than 10", "lost": "fewer than 10", "new": 0}
+    assert told == {"before": 90, "after": 87, "common": "all but fewer than 10", "lost": "fewer than 10", "new": 0}
 
 
 def test_readings_that_were_refused_are_not_told_again_as_lost(sound):

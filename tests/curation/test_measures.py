@@ -15,6 +15,7 @@ from pipeline.curation.columns import Columns
 from pipeline.curation.course import sparse
 from pipeline.curation.drift import compare
 from pipeline.curation.duplicates import count
+from pipeline.curation.faults import judge
 from pipeline.curation.other_units import changed_unit, misread, two_groups, ways
 from pipeline.curation.plausibility import last_digit, repeated
 from pipeline.curation.shown import number, people
@@ -249,3 +250,21 @@ def test_the_same_people_without_change_have_no_drift():
     figures = curation.curate(sound, sound).figures
     assert figures["findings"] == []
     assert all(row["changed"] == row["lost"] == row["new"] == 0 for row in figures["drift"]["variables"])
+
+
+def test_pressures_of_one_person_and_time_are_found_one_by_one():
+    """Where a person has one value of each at a time, however often it is said; of several none is taken."""
+    rng, total = np.random.default_rng(200), 0
+    for _ in range(20):
+        made = small_delivery(rng, 4)
+        names, values = rng.choice(["sbp_mmhg", "dbp_mmhg"], 60), rng.integers(80, 83, 60).astype(float)
+        made = delivery(made.people, made.readings.assign(variable=names, value=values, text=None).iloc[:25])
+        sides = defaultdict(lambda: defaultdict(set))
+        for row in made.readings.itertuples():
+            sides[row.person_id, row.at][row.variable].add(row.value)
+        pairs = [(both["sbp_mmhg"], both["dbp_mmhg"]) for both in sides.values() if len(both) == 2]
+        wrong = sum(len(upper) == len(lower) == 1 and min(upper) <= min(lower) for upper, lower in pairs)
+        found = dict(judge(Columns(made)).own).get("pressures exchanged", np.zeros(1))
+        assert found.sum() == 2 * wrong
+        total += wrong
+    assert total > 10
