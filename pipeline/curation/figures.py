@@ -16,7 +16,7 @@ from pipeline.curation.faults import judge
 from pipeline.curation.score import describe as describe_score
 from pipeline.curation.score import score
 from pipeline.curation.shown import FILE, ONE, Places, people, unit
-from pipeline.curation.tables import limit, limits, usual
+from pipeline.curation.tables import kinds, limit, limits, usual
 from pipeline.delivery import Delivery
 from pipeline.schema import variables
 
@@ -96,6 +96,11 @@ def curate(delivery: Delivery, before: Delivery | None = None) -> Curation:
         },
         "drift": drift.describe(changes) if changes else None,
         "limits": {name: {"value": one.value, "meaning": one.meaning} for name, one in limits().items()},
+        "weights": [
+            {"kind": kind.kind, "dimension": kind.dimension, "weight": kind.weight}
+            for kind in kinds().values()
+            if kind.weight is not None
+        ],
         "usual": {
             name: {"low": one.low, "high": one.high, "unit": unit(variables()[name]), "source": one.source}
             for name, one in usual().items()

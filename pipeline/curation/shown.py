@@ -30,7 +30,7 @@ def people(count: int, *totals: int) -> Count:
     few = int(limit("few"))
     if 0 < count < few:
         return f"fewer than {few}"
-    if any(0 < total - count < few for total in totals):
+    if count and any(0 < total - count < few for total in totals):
         return f"all but fewer than {few}"
     return count
 
@@ -45,7 +45,9 @@ def percent(count: Count, total: int) -> float | str | None:
         return None
     if isinstance(count, int):
         return round(100 * count / total, 1)
-    bound = min(100 * limit("few") / total, 100.0)
+    bound = 100 * limit("few") / total
+    if bound >= 100:
+        return None
     return f"below {math.ceil(bound)}" if count.startswith("fewer") else f"above {math.floor(100 - bound)}"
 
 
