@@ -56,6 +56,7 @@ class Dropped(NamedTuple):
     """Cases of a finding that left no row in the delivery's tables."""
 
     finding: Finding
+    weight: float    # what is lost of each
     what: str        # reading or person
     variable: str    # "" where it is not known of which
 
@@ -65,9 +66,10 @@ def dropped(findings: Iterable[Finding]) -> list[Dropped]:
     found = []
     for finding in findings:
         drops = kind_of(finding.kind).drops
-        if drops and weigh(finding.kind, finding.severity) >= 1:
+        weight = weigh(finding.kind, finding.severity)
+        if drops and weight > limit("note_weight"):      # a file that is no part of the delivery is a remark
             person = finding.place.startswith("Patient.")
-            found.append(Dropped(finding, "person" if person else drops, variable_of(finding.place)))
+            found.append(Dropped(finding, weight, "person" if person else drops, variable_of(finding.place)))
     return found
 
 

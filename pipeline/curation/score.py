@@ -2,7 +2,9 @@
 
 Every reading that was sent is worth the same share of the points for readings. One that was refused, or came without a
 value, loses all of its share; a doubtful one loses what the weight of its gravest fault says. Every person is worth the
-same share of the points for people: a third each for age, sex and a reading of use. What only a look at the whole can
+same share of the points for people: a third each for age, sex and a reading of use. Reading by reading the score can
+only fall; readings that repeat another cost half, so that they dilute the loss only where more than half of everything
+is lost. What only a look at the whole can
 suspect (digits, groups, jumps, drift) costs no points: no rule for that would be sure to fall as a delivery worsens.
 """
 
@@ -16,11 +18,10 @@ import numpy as np
 
 from pipeline.curation.columns import Array, Columns
 from pipeline.curation.completeness import known_age
-from pipeline.curation.concerns import Dropped, variable_of
+from pipeline.curation.concerns import Dropped
 from pipeline.curation.faults import Faults
 from pipeline.curation.shown import Places, people
 from pipeline.curation.tables import DIMENSIONS, kind_of, limit
-from pipeline.delivery import Finding
 
 CAUSES = 4       # shown of each part
 
@@ -74,12 +75,12 @@ def _of_readings(columns: Columns, faults: Faults, gone: list[Dropped]) -> list[
         kind, name = faults.kinds[key % len(faults.kinds)], columns.names[key // len(faults.kinds)]
         points = worth * float(costs[key])
         losses.append(Loss(kind_of(kind).dimension, kind, name, "", int(cases[key]), points, False))
-    return losses + [_dropped(one.finding, worth, False) for one in gone if one.what == "reading"]
+    return losses + [_dropped(one, worth, False) for one in gone if one.what == "reading"]
 
 
-def _dropped(finding: Finding, worth: float, is_people: bool) -> Loss:
-    where = variable_of(finding.place) or finding.place
-    dimension, points = kind_of(finding.kind).dimension, worth * finding.times
+def _dropped(one: Dropped, worth: float, is_people: bool) -> Loss:
+    finding, where = one.finding, one.variable or one.finding.place
+    dimension, points = kind_of(finding.kind).dimension, worth * one.weight * finding.times
     return Loss(dimension, finding.kind, where, finding.example, finding.times, points, is_people)
 
 
@@ -100,7 +101,7 @@ def _of_people(columns: Columns, faults: Faults, gone: list[Dropped]) -> list[Lo
     for kind, place, has in known:
         if lacking := int((~has).sum()):
             losses.append(Loss("completeness", kind, place, "", lacking, third * lacking, True))
-    return losses + [_dropped(one.finding, 3 * third, True) for one in gone if one.what == "person"]
+    return losses + [_dropped(one, 3 * third, True) for one in gone if one.what == "person"]
 
 
 def describe(result: Score, places: Places) -> dict[str, Any]:

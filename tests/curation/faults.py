@@ -64,7 +64,8 @@ def dated(day):
 
 def again(delivery, rows):
     readings = delivery.readings
-    return changed(delivery, pd.concat([readings, readings.iloc[rows]], ignore_index=True))
+    more = readings.iloc[rows]
+    return changed(delivery, pd.concat([readings, more.assign(source=more["source"] + " again")], ignore_index=True))
 
 
 def of_nobody(delivery, rows):
