@@ -33,7 +33,7 @@ BASELINE_CODE := pipeline/variables.csv pipeline/units.py $(addprefix pipeline/c
 ROW_CODE := $(addprefix pipeline/cohorts/,rows.py faults.py source.py usual.py)
 FIT_CODE := $(TWIN_CODE) $(call code,pipeline/fitting)
 
-.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient risks pdf protocol trace experiments compare gallery charts calibrate bench records imaging vault clean stages FORCE
+.PHONY: help run check test test-slow references lint ui serve app validate forget framingham nafld patient risks pdf protocol trace experiments compare gallery charts calibrate bench intake imaging vault clean stages FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -114,8 +114,8 @@ experiments: check  ## try the models of the study where data are few, missing o
 compare: $(READY)  ## the studies that were run side by side: reported model and logistic regression
 	$(PYTHON) -m stages.compare
 
-records: $(READY)  ## people and readings of health records (FHIR R4, OMOP): IN=path, OUT=folder (data/runs/records)
-	@$(PYTHON) -m stages.records "$(IN)" --out "$(if $(filter command line,$(origin OUT)),$(OUT),data/runs/records)"
+intake: $(READY)  ## take in a delivery of records, charts or images, with a report: IN=path, TO=folder, BEFORE=folder
+	@$(PYTHON) -m stages.intake "$(IN)" --out "$(or $(TO),data/runs/intake)" $(if $(BEFORE),--before "$(BEFORE)")
 
 gallery: $(READY)  ## one page a twin: equations, parameters, fits, known failures; opens at data/gallery/index.html
 	$(PYTHON) -m stages.gallery

@@ -2,6 +2,7 @@
 
 import pytest
 
+pytest.register_assert_rewrite("tests.browser")      # its checks say what they found
 KEY = "difference to a reference"
 
 

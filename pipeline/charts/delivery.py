@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from pipeline.charts.extract import extract
 from pipeline.charts.feature import Feature, concepts
@@ -71,7 +72,11 @@ class Tally:
 
 
 def deliver(
-    folder: Path, *, licence: str = "that of the files' owner", citation: str = "charts of the user"
+    folder: Path,
+    *,
+    licence: str = "that of the files' owner",
+    citation: str = "charts of the user",
+    progress: bool = False,
 ) -> Delivery:
     """The charts of a folder as people and readings; raises `RunError` or `TableError` where there is none to read."""
     paths = list_charts(folder)
@@ -79,7 +84,8 @@ def deliver(
     people: list[dict[str, Any]] = []
     readings: list[dict[str, Any]] = []
     seen: set[str] = set()
-    for read in read_folder(paths):
+    bar = tqdm(read_folder(paths), total=len(paths), desc="charts", unit="", disable=None if progress else True)
+    for read in bar:
         for finding in read.findings:
             tally.add(finding)
         if read.chart is None:

@@ -20,7 +20,7 @@ from pipeline.cohorts.csv_file import Read, read_csv
 from pipeline.cohorts.outcome import DAYS_A_YEAR, DEATH
 from pipeline.cohorts.source import NO_EVENTS, Defect, Source, long_table
 from pipeline.delivery import Delivery, Severity
-from pipeline.intake import READERS
+from pipeline.intake import read
 from pipeline.schema import TableError, Variable
 from pipeline.sections import CsvFile, Delivered, FhirCohort, OmopCohort, VaultCohort
 
@@ -38,8 +38,8 @@ def load(cohort: Delivered, known: Mapping[str, Variable]) -> Source:
     if isinstance(cohort, VaultCohort):
         delivery = _from_vault(cohort)
     else:
-        options = {"identify_by": cohort.identify_by} if isinstance(cohort, FhirCohort | OmopCohort) else {}
-        delivery = READERS[cohort.source](cohort.path, **options)
+        identify_by = cohort.identify_by if isinstance(cohort, FhirCohort | OmopCohort) else None
+        delivery = read(cohort.path, cohort.source, identify_by=identify_by)
     beside = None if cohort.csv is None else read_csv(cohort.csv, known)
     people, readings = delivery.people.set_index("person_id"), delivery.readings
     if beside is not None:

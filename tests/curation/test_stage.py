@@ -12,15 +12,16 @@ from pipeline.records import write_omop
 from pipeline.schema import validate
 from tests.records.frames import frames
 from tests.records.resources import amount, ndjson, observation, panel, patient
+from tests.repository import ROOT
 
 
 @pytest.fixture
 def run(monkeypatch, capsys):
     def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["records", *(str(a) for a in arguments)])
+        monkeypatch.setattr(sys, "argv", ["intake", *(str(a) for a in arguments)])
         code = 0
         try:
-            runpy.run_module("stages.records", run_name="__main__")
+            runpy.run_module("stages.intake", run_name="__main__")
         except SystemExit as end:
             code = end.code
         return code, *capsys.readouterr()
@@ -85,9 +86,41 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path, run):
     assert (tmp_path / "Patient.ndjson").exists()
 
 
+def test_the_report_stands_beside_the_tables_and_compares_with_an_earlier_intake(tmp_path, run):
+    weights = [observation("29463-7", amount(80 + n, "kg"), number=n, effectiveDateTime=f"2024-01-{n:02d}T08:{n}:00Z")
+               for n in range(10, 29)]  # fmt: skip
+    ndjson(tmp_path / "x.ndjson", patient(), *weights)
+    ndjson(tmp_path / "y.ndjson", patient(), *weights[:10])
+    assert run(tmp_path / "x.ndjson", "--out", tmp_path / "first", "--delivered", "2024-06-30")[0] == 0
+    options = ("--delivered", "2024-06-30", "--before", tmp_path / "first")
+    code, said, _ = run(tmp_path / "y.ndjson", "--out", tmp_path / "second", *options)
+    assert code == 0
+    assert "intake: score 100 of 100, 1 question to the sender" in said
+    out = tmp_path / "second"
+    figures = json.loads((out / "intake.json").read_text(encoding="utf-8"))
+    assert [row["kind"] for row in figures["worst"]] == ["readings lost"]
+    assert figures["drift"]["before"] == "first"
+    assert figures["drift"]["variables"][0]["lost"] == 9
+    assert pd.read_csv(out / "questions.csv")["times"].tolist() == [9]
+    html = (out / "intake.html").read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert "lacks readings that the same people had" in html
+    assert "first/readings.parquet" in json.loads((out / "manifest.json").read_text(encoding="utf-8"))["inputs"]
+    assert json.loads((tmp_path / "first" / "intake.json").read_text(encoding="utf-8"))["drift"] is None
+
+
+def test_charts_are_taken_in_too(tmp_path, run):
+    code, said, wrong = run(ROOT / "data" / "openchart" / "charts", "--out", tmp_path / "out")
+    assert (code, wrong) == (0, "")
+    assert "intake: 50 people" in said
+    assert len(validate(pd.read_parquet(tmp_path / "out" / "people.parquet"), "delivered_people", "x")) == 50
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--kind", "xml"), "kind is 'xml'; allowed: fhir, omop, charts, images"),
+        (("--before", "nowhere"), "nowhere holds no people.parquet: give the folder that an earlier intake wrote"),
         (("--delivered", "yesterday"), "delivered is 'yesterday', which is no day; write YYYY-MM-DD"),
         (("--identify-by", "name"), "identify_by is 'name'; allowed: id, identifier"),
     ],
