@@ -1,9 +1,42 @@
 """What several test packages share: the table of differences to independent reference solutions."""
 
+import runpy
+import sys
+from typing import NamedTuple
+
 import pytest
+
+from tests.repository import ROOT
 
 pytest.register_assert_rewrite("tests.browser")      # its checks say what they found
 KEY = "difference to a reference"
+
+
+class Done(NamedTuple):
+    """What a command left behind, in the names of a finished process."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs a command of `stages/` in this process, where all it needs is loaded already."""
+
+    def run(name: str, *arguments: object) -> Done:
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        monkeypatch.delitem(sys.modules, f"stages.{name}", raising=False)      # which another test may have imported
+        capsys.readouterr()
+        code = 0
+        try:
+            runpy.run_module(f"stages.{name}", run_name="__main__")
+        except SystemExit as end:
+            code = end.code or 0
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

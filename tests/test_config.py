@@ -1,9 +1,6 @@
 """A study file: what is right is frozen, and what is wrong is said with file, section, key, given and allowed."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -306,7 +303,7 @@ def test_every_section_is_frozen_and_knows_its_keys():
         assert model.model_config.get("extra") == "forbid", model
 
 
-def test_another_model_is_read_the_same_way(tmp_path):
+def test_another_model_is_read_the_same_way(tmp_path, check):
     class Scenario(Strict):
         """A stand-in."""
 
@@ -318,12 +315,12 @@ def test_another_model_is_read_the_same_way(tmp_path):
         read_toml(path, Scenario)
 
 
-def check(path: Path, runs: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stages.check", str(path), "--runs", str(runs)]
-    return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=60)
+@pytest.fixture
+def check(command):
+    return lambda path, runs: command("check", path, "--runs", runs)
 
 
-def test_checking_a_bad_study_is_fast_and_writes_nothing(tmp_path):
+def test_checking_a_bad_study_is_fast_and_writes_nothing(tmp_path, check):
     path = write(tmp_path, STUDY.replace("folds = 4", "folds = 1"))
     before = sorted(tmp_path.rglob("*"))
     started = time.monotonic()
@@ -335,7 +332,7 @@ def test_checking_a_bad_study_is_fast_and_writes_nothing(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_checking_a_good_study_writes_settings_once(tmp_path):
+def test_checking_a_good_study_writes_settings_once(tmp_path, check):
     path, runs = write(tmp_path), tmp_path / "runs"
     assert check(path, runs).returncode == 0
     written = {p: p.stat().st_mtime_ns for p in sorted((runs / "small" / "config").iterdir())}
@@ -349,7 +346,7 @@ def test_checking_a_good_study_writes_settings_once(tmp_path):
     assert changed == {"evaluate", "experiments", "explain", "package", "report"}
 
 
-def test_an_outcome_that_no_trial_is_known_for_is_told(tmp_path):
+def test_an_outcome_that_no_trial_is_known_for_is_told(tmp_path, check):
     text = STUDY.replace("[outcome]\n", '[outcome]\nevidence = "stroke"\n')
     assert check(write(tmp_path, text), tmp_path / "runs").returncode == 0
     done = check(write(tmp_path, text.replace('"stroke"', '"strokes"')), tmp_path / "runs")
@@ -357,7 +354,7 @@ def test_an_outcome_that_no_trial_is_known_for_is_told(tmp_path):
     assert "[outcome] evidence: no strokes; there are cardiovascular_event, death, diabetes, stroke" in done.stderr
 
 
-def test_a_changed_csv_file_changes_the_settings_of_the_cohort_alone(tmp_path):
+def test_a_changed_csv_file_changes_the_settings_of_the_cohort_alone(tmp_path, check):
     path, runs = write(tmp_path), tmp_path / "runs"
     assert check(path, runs).returncode == 0
     before = {p: p.read_text() for p in (runs / "small" / "config").iterdir()}
@@ -439,7 +436,7 @@ def test_a_folder_in_the_place_of_a_study_is_told(tmp_path):
         ("[0.2, 0.5]", '[0.5]\noutputs = ["pulse"]', ["[report] outputs", "pulse", "sbp_mmhg"]),
     ],
 )
-def test_a_name_that_no_registry_has_is_told_by_the_check(tmp_path, old, new, said):
+def test_a_name_that_no_registry_has_is_told_by_the_check(tmp_path, old, new, said, check):
     done = check(write(tmp_path, STUDY.replace(old, new)), tmp_path / "runs")
     assert done.returncode == 2
     assert all(part in done.stderr for part in said), done.stderr
@@ -453,7 +450,7 @@ def test_a_predictor_without_a_column_is_told():
         Study.model_validate(tomllib.loads(text.replace('waist_cm = { column = "waist_cm" }\n', "")))
 
 
-def test_a_model_that_makes_its_own_features_is_reported_on_routine_data(tmp_path):
+def test_a_model_that_makes_its_own_features_is_reported_on_routine_data(tmp_path, check):
     text = STUDY.replace("folds = 4", 'folds = 4\nnames = ["logistic", "hybrid"]')
     text = text.replace("bands = [0.2, 0.5]", 'model = "hybrid"\nbands = [0.2]')
     done = check(write(tmp_path, text), tmp_path / "runs")

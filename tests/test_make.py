@@ -248,14 +248,10 @@ def test_a_second_run_does_nothing_and_says_so(done):
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("pipeline/variables.csv", [s for s in STAGES if s != "features"]),
         ("pipeline/cohorts/csv_text.py", ["cohort"]),
         ("pipeline/twins/blood_pressure.py", TWIN),
-        ("pipeline/solving/grid.py", TWIN),
         ("configs/scenarios/low_carbohydrate.toml", ["features", "package"]),
-        ("pipeline/evaluation/curves.py", ["evaluate", "strata", "explain"]),
         ("pipeline/reports/wording.py", ["report"]),
-        ("stages/report.py", ["report"]),
         ("pipeline/tracking.py", ["track"]),
     ],
 )

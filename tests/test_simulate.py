@@ -1,7 +1,5 @@
 """`python -m stages.simulate`: one person, one scenario, a tidy file with units."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,13 +9,13 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "configs" / "people" / "woman_45_plus_250_kcal.toml"
 
 
-def simulate(scenario, out):
-    command = [sys.executable, "-m", "stages.simulate", str(scenario), "--out", str(out)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+@pytest.fixture
+def simulate(command):
+    return lambda scenario, out: command("simulate", scenario, "--out", out)
 
 
 @pytest.mark.slow
-def test_a_person_is_written_tidily_with_units(tmp_path):
+def test_a_person_is_written_tidily_with_units(tmp_path, simulate):
     out = tmp_path / "out.csv"
     done = simulate(EXAMPLE, out)
     assert done.returncode == 0, done.stderr
@@ -42,7 +40,7 @@ def test_a_person_is_written_tidily_with_units(tmp_path):
         ("end_d = 1095", "end_d = -1", "[times] end_d"),
     ],
 )
-def test_a_mistake_in_the_file_is_named_and_nothing_is_written(tmp_path, old, new, words):
+def test_a_mistake_in_the_file_is_named_and_nothing_is_written(tmp_path, simulate, old, new, words):
     text = EXAMPLE.read_text(encoding="utf-8")
     assert old in text
     scenario = tmp_path / "person.toml"

@@ -168,24 +168,24 @@ def test_help_is_fast_and_loads_nothing_heavy(command):
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
-def test_a_stage_without_the_one_before_says_what_is_missing(tmp_path, environment, stage):
-    place = Workplace(write_study(tmp_path), tmp_path / "data", environment)
-    done = place.run(stage)
+def test_a_stage_without_the_one_before_says_what_is_missing(tmp_path, command, stage):
+    runs = tmp_path / "data" / "runs"
+    done = command(stage, write_study(tmp_path), "--runs", runs)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert " is missing: run the stage " in done.stderr
-    assert not (place.folder / stage).exists()
+    assert not (runs / "tiny" / stage).exists()
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_refuses_a_bad_study_before_any_work(tmp_path, environment, stage):
-    place = Workplace(write_study(tmp_path), tmp_path / "data", environment)
-    place.study.write_text(place.study.read_text().replace("folds = 4", "fold = 4"))
-    done = place.run(stage)
+def test_a_stage_refuses_a_bad_study_before_any_work(tmp_path, command, stage):
+    study = write_study(tmp_path)
+    study.write_text(study.read_text().replace("folds = 4", "fold = 4"))
+    done = command(stage, study, "--runs", tmp_path / "data" / "runs")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{place.study}: [models] does not know fold; it knows ")
+    assert done.stderr.startswith(f"{study}: [models] does not know fold; it knows ")
     assert len(done.stderr.splitlines()) == 1
-    assert not place.data.exists()
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.slow
@@ -335,8 +335,8 @@ def test_another_seed_gives_other_draws(place):
     assert after["fits.parquet"] == before["fits.parquet"], "the seed decides the draws, not the fit"
 
 
-def test_a_study_without_experiments_says_so(tmp_path, environment):
-    done = Workplace(write_study(tmp_path), tmp_path / "data", environment).run("experiments")
+def test_a_study_without_experiments_says_so(tmp_path, command):
+    done = command("experiments", write_study(tmp_path), "--runs", tmp_path / "runs")
     assert done.returncode == 2
     assert done.stderr.strip() == "the study names no experiment: add one under [experiments]"
 
@@ -360,9 +360,8 @@ def test_experiments_leave_a_table_each(tmp_path, environment):
     assert done.stderr.strip().startswith("forecast of sbp_mmhg: 0 people (or groups) had it read at 2 visits, and 101")
 
 
-def test_without_a_finished_study_there_is_nothing_to_compare(tmp_path, environment):
-    command = [sys.executable, "-m", "stages.compare", "--runs", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+def test_without_a_finished_study_there_is_nothing_to_compare(tmp_path, command):
+    done = command("compare", "--runs", tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip() == f"no study is finished under {tmp_path}: make run STUDY=... first"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
+@cache
 def environment() -> Environment:
     """Templates of this package: text is escaped, and a name that nobody gave is an error."""
     return Environment(

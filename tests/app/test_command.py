@@ -1,21 +1,18 @@
 """The command line of the app: a sentence where it cannot start."""
 
 import socket
-import subprocess
-import sys
 
 import pytest
 
-from tests.repository import ROOT
 from tests.served.conftest import NAME, run  # noqa: F401
 
 
-def start(home, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stages.app", f"{home}/{NAME}.toml", "--runs", f"{home}/runs", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+@pytest.fixture
+def start(command):
+    return lambda home, *options: command("app", f"{home}/{NAME}.toml", "--runs", f"{home}/runs", *options)
 
 
-def test_without_a_packaged_model_it_says_what_to_run(tmp_path):
+def test_without_a_packaged_model_it_says_what_to_run(tmp_path, start):
     done = start(tmp_path)
     assert done.returncode == 2
     assert "holds no packaged model: run the package stage first" in done.stderr
@@ -23,7 +20,7 @@ def test_without_a_packaged_model_it_says_what_to_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_taken_port_is_said_before_anything_is_compiled(run):  # noqa: F811
+def test_a_taken_port_is_said_before_anything_is_compiled(run, start):  # noqa: F811
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = start(run, "--port", str(port))

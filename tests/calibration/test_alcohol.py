@@ -55,10 +55,12 @@ def test_points_are_those_of_the_paper_with_their_citations():
     assert len(PROBLEM.names) == 19
 
 
+@pytest.mark.slow
 def test_the_published_vector_has_its_published_cost_on_the_estimation(distances):
     assert float(jnp.sum(distances(PROBLEM.published) ** 2)) == pytest.approx(187.20, abs=0.3)
 
 
+@pytest.mark.slow
 def test_the_published_vector_has_its_published_cost_on_the_validation():
     alone = {name: np.exp(PROBLEM.published[i : i + 1]) for i, name in enumerate(PROBLEM.names)}
     said = predict(alone, np.zeros(1)).costs

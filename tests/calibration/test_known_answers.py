@@ -10,6 +10,8 @@ from pipeline.calibration.optimise import Search, optimise
 from pipeline.calibration.profiles import profile
 from pipeline.calibration.verdicts import IDENTIFIED, NOT_IDENTIFIED, ONLY_RATIO, agreement
 
+pytestmark = pytest.mark.slow
+
 SD = 0.1
 Z = 1.959964
 
@@ -117,7 +119,6 @@ def test_a_calibration_is_four_files(found, tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files(found, tmp_path):
     first = [path.read_bytes() for path in write(found, tmp_path / "first")]
     again = [path.read_bytes() for path in write(lumped(), tmp_path / "again")]

@@ -10,6 +10,8 @@ from pipeline.solving import Status
 from pipeline.twins import EPISODES, TWINS, Events, episode_steps, event_arrays, simulate_episode
 from tests.twins.people import MAN, as_floats, many
 
+pytestmark = pytest.mark.slow
+
 NUMBER = 1000
 TIMES = np.linspace(0.0, 720.0, 25)
 ENOUGH = 256        # steps for the party below
@@ -151,7 +153,6 @@ def test_too_few_steps_are_a_status_and_not_a_wrong_number(name):
     assert all(np.isnan(v).all() for v in found.values.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in EPISODES if name != "meal"])
 def test_batch_and_reference_agree(name):
     """The meal twin takes Diffrax minutes to compile; `tests/twins/test_meal_reference.py` compares it with SciPy."""
@@ -173,7 +174,6 @@ def test_batch_and_reference_agree(name):
         assert np.max(np.abs(batch.values[observable] - values)) < 5e-3 * peak, observable
 
 
-@pytest.mark.slow
 @EVERY
 def test_slopes_in_every_parameter_agree_with_central_differences(name):
     """Forward mode through the batch solver; the sum of the main observable over the hours."""

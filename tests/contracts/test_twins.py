@@ -173,6 +173,7 @@ def test_unknown_correction_is_a_key_error(name):
         TWINS[name].build("corrected").corrects("mistyped")
 
 
+@pytest.mark.slow
 def test_plausible_people_are_finite(crowd):
     for twin, status in crowd.result.status.items():
         assert (np.asarray(status) == Status.OK).all(), twin
@@ -182,6 +183,7 @@ def test_plausible_people_are_finite(crowd):
     assert (np.asarray(crowd.result.values["pdff_percent"]) > 0).all()
 
 
+@pytest.mark.slow
 def test_whole_parameter_prior_is_finite(crowd):
     rng = np.random.default_rng(9)
     drawn = {
@@ -204,6 +206,7 @@ def test_person_alone_is_the_same_as_in_a_batch(crowd, mode):
             )
 
 
+@pytest.mark.slow
 def test_parameters_of_one_person_do_not_reach_another(crowd):
     p = jax.tree.map(np.copy, crowd.parameters)
     p["liver_fat"]["k_box"][5] *= 2.0
@@ -226,6 +229,7 @@ def reads(twin):
     return found
 
 
+@pytest.mark.slow
 def test_missing_value_is_nan_and_said_for_that_twin_and_that_person_only(crowd):
     people = {n: v.copy() for n, v in crowd.people.items()}
     for i, need in enumerate(NEEDS):

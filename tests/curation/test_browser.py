@@ -7,7 +7,7 @@ from tests.browser import accessible
 from tests.curation.material import changed, clean
 from tests.repository import ROOT
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from stages.check import check_names
 from tests.cohorts.fetched import build_fetched
 from tests.fitting.people import readings, someone
 
+pytestmark = pytest.mark.slow
+
 YEAR = 365.25
 STUDY = Path(__file__).parents[2] / "configs" / "framingham_forecast.toml"
 PRESSURE = {"variable": "sbp_mmhg", "visits": 2, "target": 3}
@@ -168,7 +170,6 @@ def test_a_study_that_cannot_be_forecast_is_told_before_any_work(tmp_path, mende
         check_names(read_study(file), file)
 
 
-@pytest.mark.slow
 def test_forecasts_of_real_people_reach_the_known_figures():
     """Ridge on all columns: 12.4 mmHg and 1.63 kg/m2 with all people (an independent cross-validation of the file)."""
     study = read_study(STUDY)

@@ -12,6 +12,8 @@ from pipeline.models import MODELS, FeatureSet, Matrix
 from pipeline.runs import RunError
 from tests.fitting.people import readings, someone
 
+pytestmark = pytest.mark.slow
+
 LOGISTIC = {"logistic": MODELS["logistic"]}
 DAYS = (-730.5, -365.25, 0.0)
 SIZE = 400

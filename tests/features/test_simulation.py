@@ -176,6 +176,7 @@ def test_everybody_whose_body_was_solved_roughly_is_solved_again(solved_again):
     assert solved_again.result.resolved == 3
 
 
+@pytest.mark.slow
 def test_scenarios_that_switch_on_different_days_share_one_time_line(simulated, fitted):
     days = {"late": 30, "later": 400}
     late = {

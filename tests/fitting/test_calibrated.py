@@ -12,6 +12,8 @@ from pipeline.fitting.quantities import FREE, QUANTITIES, describe
 from pipeline.fitting.sensors import SENSORS
 from pipeline.fitting.visits import Readings
 
+pytestmark = pytest.mark.slow
+
 PEOPLE, DRAWS, BINS = 2000, 99, 10
 NEARLY_NEVER = 1e-3      # a chance below which ranks are not uniform; of ten quantities, so one of 100 seeds fails
 
@@ -84,7 +86,6 @@ def test_misfit_is_chi_square_in_the_number_of_readings(fitted):
     assert np.mean(posterior.misfit) == pytest.approx(np.mean(number), rel=0.02)
 
 
-@pytest.mark.slow
 def test_the_sampler_agrees_for_twenty_people():
     """Means within a tenth of a spread, spreads within 15 %."""
     known, _, readings = simulate(20, seed=3)

@@ -8,6 +8,8 @@ from pipeline.fitting import Youth, life_course
 from pipeline.solving import Status
 from pipeline.twins import build_twins
 
+pytestmark = pytest.mark.slow
+
 TWINS = build_twins(["body_composition", "liver_fat", "metabolic"])
 P = {t.name: t.defaults() for t in TWINS}
 PEOPLE = {

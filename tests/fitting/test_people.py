@@ -115,7 +115,7 @@ def test_own_measurements_narrow(fitted):
 def test_draws_of_a_person_depend_on_that_person_alone(cohort, fitted):
     people, observations = cohort
     shuffled = people.sample(frac=1, random_state=0)
-    for chosen in (shuffled, people.iloc[10:17], people.iloc[[4]]):
+    for chosen in (shuffled, people.iloc[[4]]):
         some = personalise(chosen, observations, STUDIED, DRAWS, seed=5)
         where = people.index.get_indexer(chosen.index)
         for name, values in fitted.people.items():

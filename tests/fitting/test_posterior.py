@@ -47,6 +47,7 @@ def test_one_pressure_tells_about_the_other():
     assert 0.0 < found["contraction"] < 0.3
 
 
+@pytest.mark.slow
 def test_earlier_visits_say_less_and_together_more_than_one():
     one, old, both = (
         fit(*rows).loc["sbp_mmhg"]
@@ -64,6 +65,7 @@ def test_earlier_visits_say_less_and_together_more_than_one():
     assert both["sd"] == pytest.approx((1 / 16.0**2 + 1 / 7.7**2 + 1 / noise) ** -0.5)
 
 
+@pytest.mark.slow
 def test_wandering_since_two_old_visits_is_the_same_wandering():
     ten = fit(*((("sbp_mmhg", 150.0, -365.25 * 10 + day)) for day in range(6))).loc["sbp_mmhg"]
     shared = 10 * 3.5**2

@@ -61,6 +61,7 @@ def test_predictions_keep_their_contract_and_find_the_signal(matrix, draws, mode
     assert inside["risk"].between(inside["risk_low"], inside["risk_high"]).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(matrix, draws):
     settings = SETTINGS | {"repeats": 1}
     some = {name: MODELS[name] for name in FAST}

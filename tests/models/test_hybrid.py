@@ -114,6 +114,7 @@ def failing(monkeypatch):
     return chain
 
 
+@pytest.mark.slow
 def test_a_failed_twin_is_counted_and_teaches_no_nonsense(failing):
     truth, frame = people(300)
     steps, rows = told(frame)
@@ -163,6 +164,7 @@ def test_the_linear_posterior_mean_is_near_the_mode():
         assert np.median(np.abs(np.asarray(person[name]) - mode[name])) < close, name
 
 
+@pytest.mark.slow
 def test_a_later_visit_is_learned_from_and_not_asked_for():
     truth, frame = people(200)
     y = (truth["sbp_mmhg"] > 130).to_numpy(int)

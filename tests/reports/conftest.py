@@ -16,7 +16,7 @@ import pytest
 from pipeline.config import Study, read_study
 from pipeline.evaluation import by_subgroup, missing_values, prediction_sets, smooth_calibration, subgroups
 from pipeline.features import define
-from pipeline.reports import Results, read_results, render
+from pipeline.reports import Results, figures, read_results, render
 from pipeline.reports.results import STAGES
 from pipeline.twins import NO_CHANGE
 from tests.browser import accessible, browser, shown  # noqa: F401
@@ -365,6 +365,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return read_results(
         study, write_study(tmp_path_factory.mktemp("runs") / "made", study), lambda path: path
     )
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch) -> Callable[[Results], str]:
+    """The words of a report, whose figures are not drawn: that takes most of the time."""
+    monkeypatch.setattr(figures, "_finish", lambda name, *_: figures.Drawing(name, ""))
+    return lambda results: words(render(results).html)
 
 
 @pytest.fixture(scope="session")

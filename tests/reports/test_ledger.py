@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,16 +107,15 @@ def test_a_source_that_is_not_what_it_was_is_told(study, tmp_path):
     assert faults(study) == ["clinic.csv is not what it was when cohort read it"]
 
 
-def test_the_command_ends_with_one_if_a_file_was_changed(study):
-    command = [sys.executable, "-m", "stages.trace", str(study), "calibration"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_the_command_ends_with_one_if_a_file_was_changed(study, command):
+    done = command("trace", study, "calibration")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("Every file is what its manifest says.\n")
     (study / "evaluate/metrics.parquet").write_bytes(b"")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = command("trace", study, "calibration")
     assert done.returncode == 1
     assert "evaluate/metrics.parquet is not what its stage wrote" in done.stdout
-    done = subprocess.run([*command[:3], str(study / "nowhere")], cwd=ROOT, capture_output=True, text=True)
+    done = command("trace", study / "nowhere")
     assert done.returncode == 2
     assert "give the folder of a finished study" in done.stderr
 

@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,13 +211,13 @@ def missing(path: Path) -> Path:
     raise RunError(f"{path} is missing: run the stage before this one first (make run does)")
 
 
-def run(folder, *arguments):
-    command = [sys.executable, "-m", "stages.patient", str(CONFIG), "--runs", str(folder.parent), *arguments]
-    return subprocess.run(command, cwd=CONFIG.parents[1], capture_output=True, text=True)
+@pytest.fixture
+def run(command):
+    return lambda folder, *arguments: command("patient", CONFIG, "--runs", folder.parent, *arguments)
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_page_under_the_pseudonym_and_makes_the_key_once(tmp_path):
+def test_the_command_writes_a_page_under_the_pseudonym_and_makes_the_key_once(tmp_path, run):
     folder = write_study(tmp_path / CONFIG.stem, make_study(), n=200)
     key = tmp_path / "key"
     done = run(folder, "--person", PERSON, "--language", "sv", "--key", str(key))
@@ -244,7 +242,7 @@ def test_the_command_writes_a_page_under_the_pseudonym_and_makes_the_key_once(tm
         (["--person", "1", "--language", "fi"], "no language 'fi'; there are en, sv"),
     ],
 )
-def test_the_command_says_what_is_wrong_in_one_line(tmp_path, arguments, said):
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path, run, arguments, said):
     done = run(tmp_path / CONFIG.stem, *arguments, "--key", str(tmp_path / "key"))
     assert done.returncode == 2
     assert done.stderr.strip().endswith(said)

@@ -35,6 +35,7 @@ def test_the_page_fits_the_screen_and_is_accessible(shown, patients, language, w
     accessible(shown(render_patient(patients["full"], language), width))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_reports_of_the_study_are_accessible(shown, results, page, width):
     for html in (page, model_card(results).html(), protocol(results.study).html()):

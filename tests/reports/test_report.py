@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -108,29 +106,29 @@ def test_failed_fits_are_counted_in_words(page, results):
     assert f"{missing}: weight not recorded" in words(page)
 
 
-def test_values_out_of_the_ordinary_are_counted(build):
+def test_values_out_of_the_ordinary_are_counted(build, say):
     results = build(n=200)
     facts = {"flags": {"BMI below 15": 57, "body fat below 3 %": 2, "intake below 500 kcal/d": 0}}
     manifests = {**results.manifests, "features": {**results.manifests["features"], "facts": facts}}
-    text = words(render(replace(results, manifests=manifests)).html)
+    text = say(replace(results, manifests=manifests))
     assert "57 people: BMI below 15" in text
     assert "fewer than 10 people: body fat below 3 %" in text
     assert "intake below" not in text
 
 
-def test_wide_personal_intervals_are_said(build):
+def test_wide_personal_intervals_are_said(build, say):
     results = build(n=200)
     wide = results.uncertainty.assign(low=0.05, high=0.95)
-    assert "Hardly at all" in words(render(replace(results, uncertainty=wide)).html)
+    assert "Hardly at all" in say(replace(results, uncertainty=wide))
 
 
-def test_the_larger_doubt_is_named(build):
+def test_the_larger_doubt_is_named(build, say):
     results = build(n=200)
     for person_sd, model_sd, said in ((0.2, 0.1, "larger one for 100 of 100"), (0.1, 0.2, "larger one for 0 of 100")):
         parts = results.uncertainty.assign(person_sd=person_sd, model_sd=model_sd)
-        assert said in words(render(replace(results, uncertainty=parts)).html)
+        assert said in say(replace(results, uncertainty=parts))
     alone = results.uncertainty.assign(person_sd=np.nan)
-    assert "uses no twins" in words(render(replace(results, uncertainty=alone)).html)
+    assert "uses no twins" in say(replace(results, uncertainty=alone))
 
 
 def test_small_bands_are_withheld_and_cannot_be_worked_out(build):
@@ -168,24 +166,24 @@ def test_caution_stands_at_the_top(build):
     assert html.index("Causes may be consequences.") < html.index('id="brief"')
 
 
-def test_twenty_people_give_a_report_that_says_so(build):
-    text = words(render(build(n=20, seed=2)).html)
+def test_twenty_people_give_a_report_that_says_so(build, say):
+    text = say(build(n=20, seed=2))
     assert "fewer than 10" in text
     assert "Nobody is in this group" in text or "too few" in text
 
 
-def test_no_fit_gives_a_report_that_says_so(build):
+def test_no_fit_gives_a_report_that_says_so(build, say):
     results = build(n=200)
     fits = results.fits.assign(status="did not settle", mode=np.nan, basis="none")
     manifests = {**results.manifests, "features": {**results.manifests["features"], "facts": {}}}
     empty = replace(results, fits=fits, trajectories=results.trajectories.head(0), manifests=manifests)
-    text = words(render(empty).html)
+    text = say(empty)
     assert "No twin could be fitted to anybody" in text
     assert "There is nobody to show" in text
     assert "nothing can be said of what would follow" in text
 
 
-def test_missing_metrics_are_not_known(build):
+def test_missing_metrics_are_not_known(build, say):
     results = build(n=200)
     blank = {"value": np.nan, "low": np.nan, "high": np.nan}
     differences = results.differences.assign(difference=np.nan, low=np.nan, high=np.nan)
@@ -193,23 +191,23 @@ def test_missing_metrics_are_not_known(build):
     calibration = results.calibration.assign(observed=np.nan, low=np.nan, high=np.nan)
     metrics = results.metrics.assign(**blank)
     gaps = replace(results, metrics=metrics, differences=differences, decision=curve, calibration=calibration)
-    text = words(render(gaps).html)
+    text = say(gaps)
     assert "not known" in text
     assert "could not be measured" in text
     assert "nan" not in text.lower().split()
 
 
-def test_single_model_cannot_say_what_mechanism_adds(build):
+def test_single_model_cannot_say_what_mechanism_adds(build, say):
     study = make_study()
     models = study.models.model_copy(update={"names": ("logistic",), "feature_sets": ("both",)})
-    text = words(render(build(study.model_copy(update={"models": models}), n=200)).html)
+    text = say(build(study.model_copy(update={"models": models}), n=200))
     assert "did not compare models with and without twins" in text
 
 
-def test_empty_band_is_said(build):
+def test_empty_band_is_said(build, say):
     study = make_study()
     report = study.report.model_copy(update={"bands": (0.15, 0.25, 0.9999)})
-    text = words(render(build(study.model_copy(update={"report": report}), n=300)).html)
+    text = say(build(study.model_copy(update={"report": report}), n=300))
     assert "Nobody is in this group" in text
 
 
@@ -225,10 +223,9 @@ def test_same_tables_give_the_same_page(results, page):
     assert render(results).html == page
 
 
-def test_stage_writes_report_and_figures(tmp_path):
+def test_stage_writes_report_and_figures(tmp_path, command):
     write_study(tmp_path / CONFIG.stem, make_study(), n=300)
-    command = [sys.executable, "-m", "stages.report", str(CONFIG), "--runs", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=CONFIG.parents[1], check=False)
+    done = command("report", CONFIG, "--runs", tmp_path)
     assert done.returncode == 0, done.stderr
     report = tmp_path / CONFIG.stem / "report"
     assert Path(report / "report.html").is_file()
@@ -299,47 +296,47 @@ def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
     assert f"{best}; of 1 000 such people who keep it up, 31 fewer" in text
 
 
-def test_example_people_are_told_what_would_help_them(page, results):
+def test_example_people_are_told_what_would_help_them(page, results, say):
     fewer = "Of 1 000 like this 31 fewer would have the outcome (95 % interval 12 to 52)"
     said = f"{fewer}; most of what is not known of that is"
     assert f"{said} about the model and the trials." in words(page)
     surer = results.best.assign(person_sd=0.03)
-    assert f"{said} about the person." in words(render(replace(results, best=surer)).html)
+    assert f"{said} about the person." in say(replace(results, best=surer))
     unclear = results.best.assign(choice="no clear winner")
-    assert "No intervention is clearly the best for this person." in words(render(replace(results, best=unclear)).html)
+    assert "No intervention is clearly the best for this person." in say(replace(results, best=unclear))
 
 
-def test_an_interval_that_touches_nothing_needs_at_least_so_many(results):
+def test_an_interval_that_touches_nothing_needs_at_least_so_many(results, say):
     table = results.benefit.assign(low=-0.001, nnt_high=np.inf)
-    assert "at least 19" in words(render(replace(results, benefit=table)).html)
+    assert "at least 19" in say(replace(results, benefit=table))
 
 
-def test_small_groups_of_benefit_are_withheld(results):
+def test_small_groups_of_benefit_are_withheld(results, say):
     table = results.benefit.assign(people=[4, 900, 296])
-    text = words(render(replace(results, benefit=table)).html)
+    text = say(replace(results, benefit=table))
     assert "500 kcal less a day fewer than 10 – –" in text
     assert "Not known: a twin failed withheld" in text
 
 
-def test_an_outcome_without_trials_says_so(results):
+def test_an_outcome_without_trials_says_so(results, say):
     facts = {**results.strata_facts, "benefit": {"outcome": None, "effects": []}}
-    text = words(render(replace(results, strata_facts=facts)).html)
+    text = say(replace(results, strata_facts=facts))
     assert "This study names no outcome of trials" in text
     assert "Best intervention" not in text
 
 
-def test_groups_by_mechanism_are_told_with_their_outcome(results):
+def test_groups_by_mechanism_are_told_with_their_outcome(results, say):
     rows = []
     for group, (name, people, share) in enumerate((("more liver fat than usual", 700, 0.4), ("as usual", 400, 0.01))):
         rows.append((group, name, people, "outcome", "share", share, share - 0.005, share + 0.005))
     table = pd.DataFrame(rows, columns=results.endotypes.columns)
     facts = {**results.strata_facts["endotypes"], "verdict": "stable", "reason": "groups stay"}
     told = replace(results, endotypes=table, strata_facts={**results.strata_facts, "endotypes": facts})
-    text = words(render(told).html)
+    text = say(told)
     assert "Groups were found, and stay when people are drawn again (groups stay)." in text
     assert "More liver fat than usual 700 40 of 100" in text
     assert "As usual 400 withheld" in text, "4 people had it"
-    assert "No groups: by mechanism people form one continuous whole" in words(render(results).html)
+    assert "No groups: by mechanism people form one continuous whole" in say(results)
 
 
 def test_reasons_are_told_with_ranks_only_where_they_survive(page):
@@ -350,8 +347,8 @@ def test_reasons_are_told_with_ranks_only_where_they_survive(page):
     assert "Estimated liver fat, twin: 1.49 times (1.38 to 1.62)" in page
 
 
-def test_reasons_of_a_model_that_tells_nothing_have_no_order(results):
+def test_reasons_of_a_model_that_tells_nothing_have_no_order(results, say):
     facts, drivers = {"ranked": False, "disagreements": []}, results.drivers.assign(rank=np.nan)
-    text = words(render(replace(results, explained=facts, drivers=drivers)).html)
+    text = say(replace(results, explained=facts, drivers=drivers))
     assert "its reasons have no order and none is given" in text
     assert "drawn again: age" not in text

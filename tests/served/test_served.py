@@ -80,6 +80,7 @@ def test_a_failed_twin_has_its_words_and_no_interval(run, model):
     assert table.loc[0, ["low", "high", "risk"]].notna().all()
 
 
+@pytest.mark.slow
 def test_a_saved_model_says_the_same_and_saves_the_same(run, model, tmp_path):
     rows = rows_of(run).iloc[:3]
     served.save(model, tmp_path / "model")

@@ -50,6 +50,7 @@ def reference(k, switch):
     )
 
 
+@pytest.mark.slow
 def test_both_solvers_restart_and_jump_at_each_person_s_own_boundary():
     switches, rates = np.array([0.4, 0.75, 1.3]), np.array([0.5, 2.0, 5.0])
     found, _ = jax.jit(jax.vmap(batch))(rates, switches)
@@ -67,6 +68,7 @@ def test_inputs_that_hold_at_each_time_are_given_back():
         np.testing.assert_array_equal(held["inflow"], np.where(TIMES <= 0.75, 1.0, 0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solve", [batch, reference])
 def test_slope_in_the_time_of_a_boundary_is_that_of_the_solution(solve):
     """Plain differentiation through a condition on time would say zero."""
@@ -76,6 +78,7 @@ def test_slope_in_the_time_of_a_boundary_is_that_of_the_solution(solve):
     assert np.abs(slopes).max() > 0.5
 
 
+@pytest.mark.slow
 def test_forward_and_reverse_mode_agree_in_the_batch_solver():
     f = lambda k: batch(k, jnp.asarray(0.75))[0].states["x"]  # noqa: E731
     np.testing.assert_allclose(jax.jacfwd(f)(2.0), jax.jacrev(f)(2.0), rtol=1e-10)

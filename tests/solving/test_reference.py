@@ -26,6 +26,7 @@ def solved():
     return jax.jit(solve)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rtol", "accepted"), [(1e-6, 1e-4), (1e-9, 1e-6)])
 def test_solution_keeps_its_tolerance(solved, rtol, accepted):
     solution = solved(2.0, rtol)

@@ -7,6 +7,8 @@ from scipy.stats import binom
 from pipeline.fitting import personalise
 from tests.strata.virtual import NAMES, virtual_cohort
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 1000
 NEARLY_NEVER = 1e-3      # a chance below which as few, or as many, are not covered by chance; eleven unknowns are tried
 

@@ -119,6 +119,7 @@ def written_again(who, kcal_change, carbohydrate):
     return rates, [G0, E0, F0, L0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "kcal", "carbohydrate"),
     [

@@ -126,6 +126,7 @@ def published_ten_years():
     return coupled("published", person, (-10.0, 0.0), u, expected), expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rtol", ACCEPTANCE)
 @pytest.mark.parametrize("name", ["woman_eats_more", "published_ten_years"])
 def test_body_and_liver_follow_the_reference(request, name, rtol, meets):

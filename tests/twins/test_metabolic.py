@@ -48,6 +48,7 @@ def test_solution_is_a_steady_state_of_every_body(action):
     assert (np.asarray(state.Ip) >= 0.0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["corrected", "published"])
 def test_slopes_agree_with_central_differences(mode):
     twin = Metabolic.build(mode)
