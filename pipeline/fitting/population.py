@@ -43,17 +43,19 @@ class Population(NamedTuple):
 
 
 def learn_population(unknowns: Unknowns, train: Int[np.ndarray, " train"]) -> Population:
-    """The population of the people at the rows `train`; nobody else's values are looked at."""
-    of = Unknowns(*(part[train] for part in unknowns))
+    """The population of the people at the rows `train`, each as often as it is named; nobody else is looked at."""
+    rows, named = np.unique(train, return_counts=True)
+    of = Unknowns(*(part[rows] for part in unknowns))
     precision, slope = _readings(of.mode[of.known], of.root[of.known])
-    number, size = slope.shape
+    times = named[of.known].astype(float)
+    number, size = times.sum(), slope.shape[1]
     mean, variance = np.zeros(size), np.ones(size)
-    told = np.flatnonzero((np.abs(precision) > TOLD).any(axis=(0, 1))) if number else np.arange(0)
+    told = np.flatnonzero((np.abs(precision) > TOLD).any(axis=(0, 1))) if times.size else np.arange(0)
     precision, slope = precision[:, told[:, None], told], slope[:, told]
     for _ in range(ITERATIONS if told.size else 0):
         centre, spread = _given(precision, slope, mean[told], variance[told])
-        new_mean = centre.sum(axis=0) / (number + LITERATURE * variance[told])
-        squares = (np.diagonal(spread, axis1=1, axis2=2) + (centre - new_mean) ** 2).sum(axis=0)
+        new_mean = times @ centre / (number + LITERATURE * variance[told])
+        squares = times @ (np.diagonal(spread, axis1=1, axis2=2) + (centre - new_mean) ** 2)
         new = (squares + LITERATURE) / (number + LITERATURE)
         moved = max(np.abs(new_mean - mean[told]).max(), np.abs(np.sqrt(new) - np.sqrt(variance[told])).max())
         mean[told], variance[told] = new_mean, new

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
-from pipeline.models.columns import coded
+from pipeline.models.columns import Binned, coded
 
 
 def boosting(
@@ -28,4 +28,4 @@ def boosting(
         categorical_features=[False] * len(numbers) + [True] * len(categories),
         random_state=seed,
     )
-    return Pipeline([*coded(numbers, categories), ("risk", trees)])
+    return Pipeline([*coded(numbers, categories, Binned()), ("risk", trees)])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # boosting keeps when it has categories. What a partial calls has to be trusted as well.
 TRUSTED_TYPES = (
     "functools.partial",
+    "pipeline.models.columns.Binned",
     "pipeline.models.cox.CauseSpecificCox",
     "pipeline.models.forest.Forest",
     "pipeline.models.hazard.DiscreteHazard",
