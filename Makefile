@@ -52,9 +52,10 @@ check: $(READY)  ## check the study file, before any work
 
 # Tests compile more than they compute: without these emitters XLA compiles in half the time (and solves episodes slower).
 test test-slow references: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false
+test: XLA_FLAGS := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
 
 test: $(READY)  ## run the fast tests
-	$(PYTHON) -m pytest -m "not slow" -n 2
+	$(PYTHON) -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(READY)  ## run the slow tests
 	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile

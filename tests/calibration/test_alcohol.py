@@ -68,6 +68,7 @@ def test_the_published_vector_has_its_published_cost_on_the_validation():
     assert said["chi_square_limits"]["validation"] == pytest.approx(93.95, abs=0.01)
 
 
+@pytest.mark.slow
 def test_sets_cost_what_the_reference_solution_says(distances):
     rows = bench("estimation").rows
     costs = pd.Series(np.asarray(distances(PROBLEM.published)) ** 2).groupby(rows["study"]).sum()

@@ -76,6 +76,7 @@ def test_the_penalty_is_zero_exactly_inside_the_bands(search):
         assert search.obeys(logs(moved)) == (extra == 0.0)
 
 
+@pytest.mark.slow
 def test_quantities_have_the_slopes_of_finite_differences(search):
     x = PROBLEM.published
     free = np.zeros(len(PROBLEM.labels))

@@ -37,6 +37,7 @@ def test_eight_diet_arms_and_two_drug_arms_each_with_a_citation():
     assert effects == pytest.approx([0.717587, 0.892790], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_diet_arms_cost_what_is_published_with_the_published_multipliers():
     baseline = ends = 0.0
     for arm in arms():

@@ -69,6 +69,7 @@ def test_quality_report_is_self_contained_and_names_nobody(built):
         assert step["step"] in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ONE_A_SOURCE.values(), ids=ONE_A_SOURCE)
 def test_same_source_gives_the_same_tables(path):
     study = read_study(path)

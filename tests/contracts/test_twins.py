@@ -142,6 +142,7 @@ def test_observables_are_the_same_whatever_the_corrections(name):
         assert all(v.dtype == np.float64 for v in seen.values()), active
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWITCHED)
 def test_every_correction_changes_something(name):
     def speak(twin):

@@ -26,6 +26,7 @@ def matrix():
     return Matrix(frame, event, groups, {"routine": FeatureSet(("a", "b", "copy"), {}, ())}, ())
 
 
+@pytest.mark.slow
 def test_more_people_teach_more(matrix):
     settings = {"sizes": (40, 400), "draws": 10, "test": 600, "seed": 1}
     table = learning_curve(matrix, LOGISTIC, "routine", **settings, jobs=1).set_index("size")

@@ -71,6 +71,7 @@ def test_two_players_are_exact_by_one_order_and_its_reverse(people):
     np.testing.assert_allclose(found.values, enumerate_coalitions(model, rows, groups, background), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_more_players_come_near_the_sum_over_all_coalitions_as_orders_grow(people):
     model = fitted("boosting", people)
     rows, background = people.iloc[:8], people.iloc[100:103]

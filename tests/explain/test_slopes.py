@@ -10,6 +10,8 @@ from pipeline.schema import validate
 from pipeline.solving import make_grid
 from pipeline.twins import NO_CHANGE, System, build_twins, simulate
 
+pytestmark = pytest.mark.slow
+
 TWINS = build_twins(("body_composition", "blood_pressure"), "corrected")
 WHO = {
     "male": 1.0, "age_years": 50.0, "height_cm": 178.0, "weight_kg": 92.0, "body_fat_percent": 30.0,

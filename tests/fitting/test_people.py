@@ -67,6 +67,7 @@ def test_every_need_of_every_twin_is_drawn(fitted, cohort):
     assert fitted.person_id.tolist() == cohort[0]["person_id"].tolist()
 
 
+@pytest.mark.slow
 def test_usual_values_are_those_of_the_fits(fitted, cohort):
     found = usual(*cohort)
     assert list(found.mode.columns) == list(found.sd.columns) == [q.name for q in QUANTITIES]
@@ -99,6 +100,7 @@ def test_what_no_quantity_covers_is_a_status_and_nan(cohort, monkeypatch):
     assert np.isnan(found.people["vitamin_d_nmol_l"]).all()
 
 
+@pytest.mark.slow
 def test_every_twin_over_years_can_be_fitted_to_age_and_sex_alone():
     found = personalise(someone(2), readings(), YEARS, DRAWS, seed=5)
     assert {twin: set(words) for twin, words in found.status().items()} == {twin: {"ok"} for twin in YEARS}

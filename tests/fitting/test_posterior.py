@@ -149,6 +149,7 @@ def test_measured_liver_fat_outweighs_the_guess(percent):
     assert found["basis"] == "measured"
 
 
+@pytest.mark.slow
 def test_contradicting_or_impossible_readings_are_said():
     ordinary = [("sbp_mmhg", 130.0), ("weight_kg", 80.0), ("height_cm", 178.0)]
     assert not fit(*ordinary)["unlikely"].any()

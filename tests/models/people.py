@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.models import FeatureSet, FollowUp, Matrix
 
-# The hybrid simulates everybody at each step of learning; recalibrated trees are fitted six times.
-SLOW = {"hybrid", "boosting_recalibrated"}
+# The hybrid simulates everybody at each step of learning, networks and forests are many; recalibrated trees are fitted
+# six times.
+SLOW = {"hybrid", "boosting_recalibrated", "network", "forest"}
 
 
 def marks(model: str) -> list[pytest.MarkDecorator]:

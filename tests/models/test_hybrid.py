@@ -140,6 +140,7 @@ def test_a_failed_twin_is_counted_and_teaches_no_nonsense(failing):
     assert roc_auc_score(y, risk) > 0.8
 
 
+@pytest.mark.slow
 def test_age_and_sex_alone_leave_the_prior():
     _, frame = people(30)
     steps, rows = told(frame)
@@ -149,6 +150,7 @@ def test_age_and_sex_alone_leave_the_prior():
     assert np.abs(encoder.encode(params, rows)).max() > 0.5
 
 
+@pytest.mark.slow
 def test_the_linear_posterior_mean_is_near_the_mode():
     """Against the fits of the same visit, which iterate."""
     _, frame = people(40)

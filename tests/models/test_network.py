@@ -43,6 +43,7 @@ def test_members_part_farther_away_from_what_they_learned(crossed):
     assert far.std(axis=0).mean() > 1.5 * near.std(axis=0).mean()
 
 
+@pytest.mark.slow
 def test_few_people_give_risks_that_are_not_too_sure():
     slopes = []
     for seed in range(6):
@@ -54,6 +55,7 @@ def test_few_people_give_risks_that_are_not_too_sure():
     assert 0.6 < np.median(slopes) < 1.6
 
 
+@pytest.mark.slow
 def test_a_person_with_weight_nothing_teaches_nothing(crossed):
     X, y = crossed
     weight = np.r_[np.zeros(300), np.ones(700)]

@@ -51,6 +51,7 @@ def wrapped(classifier: RiskClassifier) -> Recalibrated:
     return Recalibrated(Pipeline([("risk", classifier)]), seed=1)
 
 
+@pytest.mark.slow
 def test_level_and_slope_undo_what_is_wrong_with_the_model():
     frame, event = table(20_000)
     model = wrapped(Timid()).fit(frame, event)
@@ -93,6 +94,7 @@ def test_groups_stay_together_and_nobody_is_judged_by_a_model_that_saw_them():
     assert sorted(np.concatenate([np.setdiff1d(np.arange(400), seen) for seen in inner])) == list(range(400))
 
 
+@pytest.mark.slow
 def test_an_overconfident_forest_is_no_longer_so():
     def forest(seed, numbers, categories, rows_per_person=1):
         return Pipeline([("risk", RandomForestClassifier(100, min_samples_leaf=1, random_state=seed))])

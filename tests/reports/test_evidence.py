@@ -131,6 +131,7 @@ def test_too_few_people_are_said_in_sentences_not_in_numbers(build):
     assert np.isfinite(everybody.loc[everybody["metric"] == "n", "value"]).all()
 
 
+@pytest.mark.slow
 def test_followed_people_are_judged_year_by_year(results):
     rows = [
         {"model": model, "feature_set": "both", "year": year, "metric": metric, "value": v, "low": v - 0.02,

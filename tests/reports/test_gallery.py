@@ -19,6 +19,8 @@ from pipeline.reports.gallery_words import in_words, linked, number
 from pipeline.twins import TWINS, DynamicTwin, Observable, Parameter, Scenario, Twin
 from pipeline.twins.stroke_risk import StrokeRisk
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "use", "rect"}
 SIZES = "tag => [...document.querySelectorAll(tag)].map(e => e.getBoundingClientRect()).map(b => [b.width, b.height])"
 LESS = Scenario.model_validate({"title": "Half & less", "segments": [{"inputs": {"alcohol_factor": 0.5}}]})

@@ -62,6 +62,7 @@ def test_both_solvers_restart_and_jump_at_each_person_s_own_boundary():
         np.testing.assert_allclose(tight.states["x"], expected, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_inputs_that_hold_at_each_time_are_given_back():
     for solve in (batch, reference):
         _, held = solve(jnp.asarray(1.0), jnp.asarray(0.75))

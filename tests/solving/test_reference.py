@@ -54,6 +54,7 @@ def test_gradient_is_that_of_the_closed_form():
     assert float(slope) == pytest.approx(-200.0 * np.exp(-1.4), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_solver_that_gives_up_returns_nan_and_says_so(solved):
     solution = solved(2.0, 1e-30)  # beyond what 64 bits can tell
     assert int(solution.status) == Status.MAX_STEPS

@@ -98,6 +98,7 @@ def test_error_estimate_is_small_where_the_error_is_small(random_problems):
     assert np.median(told) < 0.05
 
 
+@pytest.mark.slow
 def test_order_is_three_where_the_field_depends_on_time():
     """y' = cos(3 t) - y from 1."""
 

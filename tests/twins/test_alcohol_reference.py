@@ -63,6 +63,7 @@ def test_reference_solver_follows(name, meets):
         meets(f"{name}, reference solver", quantity, found, REDUCED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*sorted(FULL)[:1], LONG])
 def test_batch_solver_follows(name, meets):
     for quantity, found in differences(name, {"quasi_steady"}, "batch").items():

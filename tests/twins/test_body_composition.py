@@ -143,6 +143,7 @@ def test_second_solution_with_lean_tissue_as_a_state_agrees(course, who, kcal, c
     np.testing.assert_allclose(4184 * seen["thermogenesis_kcal_d"], A, atol=1e-6 * np.abs(A).max())
 
 
+@pytest.mark.slow
 def test_more_energy_makes_heavier_and_fatter(course):
     seen = [course(MAN, energy_change_kcal_d=kcal) for kcal in (-600.0, -300.0, 0.0, 300.0, 600.0)]
     for name in ("weight_kg", "fat_mass_kg", "lean_mass_kg"):

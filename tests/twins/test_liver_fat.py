@@ -134,6 +134,7 @@ def test_liver_fat_below_the_limit_is_raised_and_said(twin, theta, limit_percent
     )
 
 
+@pytest.mark.slow
 def test_without_change_nothing_happens(course):
     seen = course(person(), parameters())
     for name, values in seen.items():

@@ -12,6 +12,8 @@ from pipeline.twins.glucose_insulin import C
 from pipeline.twins.meal import Meal
 from tests.twins.people import as_floats
 
+pytestmark = pytest.mark.slow
+
 TWIN = Meal.build("corrected")
 P = as_floats(TWIN.defaults())
 TIMES = np.arange(0.0, 725.0, 5.0)
@@ -107,7 +109,6 @@ def test_stomach_is_a_sum_of_exponentials_since_the_meals():
     np.testing.assert_allclose(line.inputs["D_mg"], [78_000.0, 75_001.0, *[25_001.0] * 4])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["corrected", "published"])
 def test_slopes_of_the_start_agree_with_central_differences(mode):
     twin = Meal.build(mode)

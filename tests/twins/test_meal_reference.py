@@ -102,6 +102,7 @@ def flat(state):
     return np.array([float(v) / s for v, s in zip(jax.tree.leaves(state), SCALE, strict=True)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PEOPLE)
 def test_meal_follows_the_published_model_from_its_own_start(name, meets):
     expected = read_rows("metabolic_reference.csv", name)
