@@ -261,9 +261,11 @@ def test_every_manifest_matches_its_outputs_and_inputs(finished):
         assert read or stage == "cohort", f"{stage} noted no input"
 
 
+KILLED = [("cohort", True), ("fit", False), ("features", True), ("train", True), ("explain", False), ("report", False)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [True, False], ids=["first run", "rerun"])
-@pytest.mark.parametrize("stage", STAGES[:-1])
+@pytest.mark.parametrize(("stage", "first"), KILLED)
 def test_a_killed_stage_leaves_nothing_half_written(place, stage, first):
     """A first run is killed as it starts its work, a rerun as soon as it has written a file."""
     folder, draft = place.folder / stage, place.folder / f".{stage}.draft"

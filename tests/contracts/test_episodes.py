@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 NUMBER = 1000
 TIMES = np.linspace(0.0, 720.0, 25)
 ENOUGH = 256        # steps for the party below
+# Take Diffrax minutes to compile; `tests/twins` compares both solvers with independent solutions.
+ELSEWHERE = {"meal", "alcohol_markers"}
 EVERY = pytest.mark.parametrize("name", EPISODES)
 PARTY = Events.model_validate(
     {
@@ -153,9 +155,8 @@ def test_too_few_steps_are_a_status_and_not_a_wrong_number(name):
     assert all(np.isnan(v).all() for v in found.values.values())
 
 
-@pytest.mark.parametrize("name", [name for name in EPISODES if name != "meal"])
+@pytest.mark.parametrize("name", [name for name in EPISODES if name not in ELSEWHERE])
 def test_batch_and_reference_agree(name):
-    """The meal twin takes Diffrax minutes to compile; `tests/twins/test_meal_reference.py` compares it with SciPy."""
     twin = TWINS[name].build("corrected")
     events = event_arrays([PARTY])
     one = {n: v[0] for n, v in events.items()}

@@ -96,7 +96,7 @@ def test_the_score_never_rises_as_sound_readings_become_faulty(steps):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(faults)
 def test_the_score_never_rises_whatever_becomes_faulty(steps):
     check_steps(steps)
@@ -110,11 +110,15 @@ def larger(delivery, rows):
 
 
 def check_steps(steps):
-    """One fault after another, each in readings that have lost nothing yet, whatever others say of them."""
+    """One fault after another, each in readings that have lost nothing yet, whatever others say of them.
+
+    But for those that were sent twice: if one of the two changes they are no longer repeats.
+    """
     delivery, puts = SMALL, {**READINGS, "larger": larger}
     before = points(delivery)
     for kind, count, seed in steps:
-        sound = np.flatnonzero(judge(Columns(delivery)).loss == 0)
+        twice = delivery.readings.drop(columns="source").duplicated(keep=False).to_numpy()
+        sound = np.flatnonzero((judge(Columns(delivery)).loss == 0) & ~twice)
         rows = np.sort(np.random.default_rng(seed).choice(sound, min(count, len(sound)), replace=False))
         delivery = puts[kind](delivery, rows)
         after = points(delivery)
