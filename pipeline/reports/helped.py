@@ -63,10 +63,12 @@ def help_sentence(results: Results) -> str:
     if known.empty:
         return ""
     row = known.sort_values("people", ascending=False).iloc[0]
-    everybody = int(table["people"].sum())
+    everybody, within = int(table["people"].sum()), results.study.horizon
+    when = f" {within}" if results.study.outcome.horizon_years else ""
     return (
-        f"For {of_100(row['people'] / everybody)} people “{results.scenario_title(row['choice'])}” is clearly the best "
-        f"of what was tried; of 1 000 such people who keep it up, {_fewer(row)}."
+        f"Of all people studied, for {of_100(row['people'] / everybody)} “{results.scenario_title(row['choice'])}” is "
+        f"clearly the best of what was tried: of 1 000 of these who keep it up, {_fewer(row, when)}. This is worked "
+        "out from the change that the twin expects and what trials say of such changes; side effects are not counted."
     )
 
 
@@ -138,8 +140,9 @@ def _per_1000(row: Any) -> tuple[str, str]:
     return number(1000 * row.arr), interval(1000 * row.low, 1000 * row.high)
 
 
-def _fewer(row: Any) -> str:
-    return "{} fewer would have the outcome (95 % interval {})".format(*_per_1000(row))
+def _fewer(row: Any, when: str = "") -> str:
+    fewer, within = _per_1000(row)
+    return f"{fewer} fewer would have the outcome{when} (95 % interval {within})"
 
 
 def _needed(row: Any) -> tuple[str, str]:

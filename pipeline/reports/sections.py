@@ -31,6 +31,7 @@ MEASURES = (
 )  # fmt: skip
 PORTRAIT = 4      # rows of the table of bands that tell the groups apart in a sentence
 TWIN = "A twin is a computer model of one person’s body."
+UNSEEN = "All of this was measured on people whom the model had not seen, from the same source."
 WIDE = 0.3    # an interval wider than 30 of 100 spans from low to high risk
 COMPARED = {"both": "routine data and twins", "mechanistic": "twins alone"}
 
@@ -61,10 +62,11 @@ def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
     known = [
         wording.ranking(*metric(results, "auroc")),
         agreement(results),
+        UNSEEN,
     ]
     said.append(("How well this is known", " ".join(known)))
     value, low, high = results.difference(results.study.report.model, "both", "auroc")
-    said.append(("What the twins add to it", f"{TWIN} {wording.mechanism(value, low, high).sentence}"))
+    said.append(("What the twins add to it", f"{wording.mechanism(value, low, high).sentence} {TWIN}"))
     said.append(("What would help", f"{_help(results, bands)} {helped.help_sentence(results)}".strip()))
     return said
 
@@ -84,10 +86,10 @@ def _who(results: Results, bands: list[groups.Band], label: str) -> str:
         return f"{text}; the groups are too small to compare."
     top, bottom = usable[-1], usable[0]
     return (
-        f"{text}: {of_100(top.observed)} in the group of {top.people} people whose predicted risk is "
-        f"{top.rule}, "
-        f"against {of_100(bottom.observed)} where it is {bottom.rule}. {_portrait(results, top, bottom)}"
-    ).strip()
+        f"The {top.people} people whose predicted risk is {top.rule}: {of_100(top.observed)} of them "
+        f"({interval(100 * top.low, 100 * top.high)}) had the outcome, against {of_100(bottom.observed)} of the "
+        f"{bottom.people} where it is {bottom.rule}. {_portrait(results, top, bottom)} {text}."
+    )
 
 
 def _portrait(results: Results, top: groups.Band, bottom: groups.Band) -> str:
@@ -99,7 +101,7 @@ def _portrait(results: Results, top: groups.Band, bottom: groups.Band) -> str:
         for (high, _), (low, _) in [row["cells"]]
         if high[0].isdigit() and low[0].isdigit()
     ]
-    return f"Typical of the former against the latter: {wording.listing(told)}." if told else ""
+    return f"Typical of these groups: {wording.listing(told)}." if told else ""
 
 
 def overall(results: Results, bands: list[groups.Band]) -> str:
@@ -111,7 +113,7 @@ def overall(results: Results, bands: list[groups.Band]) -> str:
         return f"about {of_100(results.observed)} people"
     if (results.risks["weight"] > 0).all():
         return f"{of_100(results.observed)} people ({number(events)} of {number(n)})"
-    lost = "; people lost from sight allowed for"
+    lost = "; people lost to follow-up allowed for"
     return f"{of_100(results.observed)} people ({number(events)} seen in {number(n)}{lost})"
 
 
@@ -131,10 +133,11 @@ def _help(results: Results, bands: list[groups.Band]) -> str:
             f"{label} by {number(-mean, digits)} {unit} ({interval(-high, -low, digits)}) with "
             f"“{results.scenario_title(scenario)}”"
         )
+    most = "reductions that the twins expect are" if len(parts) > 1 else "reduction that the twins expect is"
     return (
-        f"If kept up for {wording.years(groups.RESPONSE_YEAR)}, the largest reductions that the twins expect in the "
-        f"{usable[-1].name.lower()} group are {wording.listing(parts)}; in brackets, what it expects of 95 of 100 of "
-        "these people. This is what a model says, not proof."
+        f"In the {usable[-1].name.lower()} group, after {wording.years(groups.RESPONSE_YEAR)} of keeping it up, the "
+        f"largest {most} {wording.listing(parts)}; in brackets, what they expect of 95 of 100 of these people. This is "
+        "what a model says, not proof."
     )
 
 

@@ -292,8 +292,8 @@ def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
     assert "Nothing can be said of “One pressure drug”" in text
     assert "For 14 people the twin changes more under “500 kcal less a day”" in text
     assert "31 12 to 52 32 19 to 83" in text
-    best = "For 50 of 100 people “500 kcal less a day” is clearly the best of what was tried"
-    assert f"{best}; of 1 000 such people who keep it up, 31 fewer" in text
+    best = "Of all people studied, for 50 of 100 “500 kcal less a day” is clearly the best of what was tried"
+    assert f"{best}: of 1 000 of these who keep it up, 31 fewer" in text
 
 
 def test_example_people_are_told_what_would_help_them(page, results, say):

@@ -60,7 +60,7 @@ def test_calibration_is_worded_by_its_interval():
     level, right = (0.0, -0.1, 0.1), (1.0, 0.9, 1.1)
     assert "too extreme" in wording.agreement((0.7, 0.6, 0.8), level)
     assert "too timid" in wording.agreement((1.4, 1.2, 1.6), level)
-    assert "as closely as so many people can show" in wording.agreement(right, level)
+    assert "as far as this number of people can tell" in wording.agreement(right, level)
     assert "Too few people" in wording.agreement((1.0, 0.4, 1.6), level)
     assert "could not be measured" in wording.agreement((NAN, NAN, NAN), level)
 
