@@ -108,6 +108,7 @@ def checkout(tmp_path_factory) -> Checkout:
             shutil.copy2(path, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
     if compiled := os.environ.get("JAX_COMPILATION_CACHE_DIR"):      # what other tests have compiled is not done again
+        Path(compiled).mkdir(parents=True, exist_ok=True)
         (folder / ".cache").mkdir()
         (folder / ".cache" / "jax").symlink_to(compiled)
     return Checkout(folder)
