@@ -5,10 +5,10 @@ field until what it changes is on the screen. The default study, two cores, x86_
 
 | from | to | times | median | worst |
 |---|---|---|---|---|
-| opening the page | the form can be filled in | 10 | 256 | 377 |
-| moving a slider | new curves | 80 | 70 | 82 |
-| another value of the person | the new risk | 30 | 185 | 230 |
-| another value of the person | new curves | 30 | 250 | 276 |
+| opening the page | the form can be filled in | 10 | 302 | 449 |
+| moving a slider | new curves | 80 | 84 | 157 |
+| another value of the person | the new risk | 30 | 266 | 395 |
+| another value of the person | new curves | 30 | 335 | 497 |
 """
 
 from __future__ import annotations
