@@ -1,8 +1,6 @@
 """The command: what it writes, what it says, and that it writes nothing where it refuses."""
 
 import json
-import runpy
-import sys
 
 import numpy as np
 import pandas as pd
@@ -16,17 +14,8 @@ from tests.repository import ROOT
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["intake", *(str(a) for a in arguments)])
-        code = 0
-        try:
-            runpy.run_module("stages.intake", run_name="__main__")
-        except SystemExit as end:
-            code = end.code
-        return code, *capsys.readouterr()
-
-    return command
+def run(command):
+    return lambda *arguments: command("intake", *arguments)
 
 
 def test_fhir_becomes_tables_with_a_summary(tmp_path, run):
