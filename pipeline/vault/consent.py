@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from pipeline.runs import RunError
 from pipeline.schema import variables
-from pipeline.vault.people import Person, keep
+from pipeline.vault.people import Person, keep, require_rows
 from pipeline.vault.sealing import Unsealable, number
 from pipeline.vault.session import Act, Session
 
@@ -149,11 +149,7 @@ def read_rules(session: Session, person: Person, until: int | None = None) -> li
     rows = session.store.run(
         "SELECT number, sealed FROM rules WHERE person = ? ORDER BY number", person.pseudonym
     ).fetchall()
-    if len(rows) != person.card.rules:
-        raise Unsealable(
-            f"consent rules of a person ({person.pseudonym.hex()[:8]}...) were removed or added by another hand: "
-            f"{len(rows)} rows for {person.card.rules}"
-        )
+    require_rows("consent rules", person, len(rows), person.card.rules)
     return [_rule(session, person, *row) for row in rows if until is None or row[0] <= until]
 
 

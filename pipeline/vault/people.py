@@ -95,6 +95,15 @@ def remove(session: Session, person: Person) -> None:
     session.store.run("DELETE FROM people WHERE person = ?", person.pseudonym)
 
 
+def require_rows(what: str, person: Person, found: int, noted: int) -> None:
+    """Raise `Unsealable` unless the store holds as many rows of a person as the card notes."""
+    if found != noted:
+        raise Unsealable(
+            f"{what} of a person ({person.pseudonym.hex()[:8]}...) were removed or added by another hand: "
+            f"{found} rows for {noted}"
+        )
+
+
 def wrap(session: Session, box: Box, person: Person) -> bytes:
     """The person's key, sealed under the master key and bound to the person."""
     return box.seal(person.keys.key, b"key", session.vault, person.pseudonym)

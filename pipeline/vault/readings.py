@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.schema import TableError, validate, variables
-from pipeline.vault.people import Card, Person, add, keep, known
+from pipeline.vault.people import Card, Person, add, keep, known, require_rows
 from pipeline.vault.sealing import Unsealable, number
 from pipeline.vault.session import Act, Session
 
@@ -70,11 +70,7 @@ def read_person(
     rows = session.store.run(
         "SELECT number, variable, content, sealed FROM readings WHERE person = ? ORDER BY number", person.pseudonym
     ).fetchall()
-    if len(rows) != person.card.readings:
-        raise Unsealable(
-            f"readings of a person ({person.pseudonym.hex()[:8]}...) were removed or added by another hand: "
-            f"{len(rows)} rows for {person.card.readings}"
-        )
+    require_rows("readings", person, len(rows), person.card.readings)
     trace = 0
     for row in rows:
         trace ^= _trace(person, *row[:3])

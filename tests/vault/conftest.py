@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from pipeline.vault import make_vault, open_vault
@@ -19,6 +21,15 @@ def place(tmp_path):
 def vault(place, clock):
     """A new vault, open."""
     with make_vault(*place, by="Anna", now=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def copied(template, place, clock):
+    """A copy of the vault that the module's `template` made, open."""
+    for name in ("vault", "settings"):
+        shutil.copytree(template / name, place[0].parent / name)
+    with open_vault(*place, by="Anna", now=clock) as opened:
         yield opened
 
 

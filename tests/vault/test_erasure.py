@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 from datetime import date
@@ -7,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runs import RunError
-from pipeline.vault import ALL, Rule, make_vault, open_vault
+from pipeline.vault import ALL, Rule, make_vault
 from pipeline.vault.ledger import use_mark
 from pipeline.vault.people import find
 from pipeline.vault.session import Session
@@ -34,15 +33,6 @@ def template(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def grown(template, place, clock):
-    """A copy of it, open."""
-    for name in ("vault", "settings"):
-        shutil.copytree(template / name, place[0].parent / name)
-    with open_vault(*place, by="Anna", now=clock) as vault:
-        yield vault
-
-
 def pieces(vault, person_id):
     """Every byte string that the vault holds of a person, in parts: pseudonym, sealed rows, marks and keys."""
     session = vault._session
@@ -63,64 +53,64 @@ def all_bytes(*folders: Path) -> bytes:
     return b"".join(path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
-def test_after_erasure_neither_value_nor_sealed_value_nor_key_is_in_any_file(grown, place):
-    held = pieces(grown, CANARY_ID)
+def test_after_erasure_neither_value_nor_sealed_value_nor_key_is_in_any_file(copied, place):
+    held = pieces(copied, CANARY_ID)
     before = all_bytes(place[0])
     keys = {piece for piece in held if piece not in before}
     assert len(held) > 150
     assert len(keys) <= 6, "of the key itself and that of its marks, in whole and in part; all else is found"
-    erased = grown.erase(CANARY_ID)
+    erased = copied.erase(CANARY_ID)
     assert (erased.readings, erased.rules, [run.run for run in erased.runs]) == (50, 6, ["run 1"])
     after = all_bytes(place[0], place[1].parent)
     assert [piece for piece in held if piece in after] == []
     assert CANARY_ID.encode() not in after
     assert [path.name for path in place[0].iterdir()] == ["vault.sqlite"]
-    assert grown.check() == []
+    assert copied.check() == []
 
 
-def test_others_are_as_they_were(grown):
+def test_others_are_as_they_were(copied):
     for person in OTHERS[::20]:
-        grown.consent(person, [Rule(("care",), (ALL,), True, START, None)])
-    before = grown.read("care")
-    grown.erase(CANARY_ID)
-    after = grown.read("care")
+        copied.consent(person, [Rule(("care",), (ALL,), True, START, None)])
+    before = copied.read("care")
+    copied.erase(CANARY_ID)
+    after = copied.read("care")
     assert after.readings.equals(before.readings)
     assert after.people.equals(before.people)
 
 
-def test_the_erased_person_is_unknown_and_comes_back_without_consent(grown):
-    grown.erase(CANARY_ID)
-    for act in (grown.export, grown.history, grown.uses, grown.erase, grown.withdraw):
+def test_the_erased_person_is_unknown_and_comes_back_without_consent(copied):
+    copied.erase(CANARY_ID)
+    for act in (copied.export, copied.history, copied.uses, copied.erase, copied.withdraw):
         with pytest.raises(RunError, match="the vault holds nobody with this identifier") as told:
             act(CANARY_ID)
         assert CANARY_ID not in str(told.value)
-    assert grown.load(canary()).people == 1
-    assert grown.history(CANARY_ID) == []
-    assert len(grown.read("research").people) == 0
+    assert copied.load(canary()).people == 1
+    assert copied.history(CANARY_ID) == []
+    assert len(copied.read("research").people) == 0
 
 
-def test_no_mark_that_stays_can_be_traced_to_the_person(grown):
+def test_no_mark_that_stays_can_be_traced_to_the_person(copied):
     """With everything that the holder of the master key has, and the identifier."""
-    entries = {entry.number for entry in grown.log(CANARY_ID)}
-    grown.erase(CANARY_ID)
-    grown.load(canary())      # the only way to a key for this identifier: a new one
+    entries = {entry.number for entry in copied.log(CANARY_ID)}
+    copied.erase(CANARY_ID)
+    copied.load(canary())      # the only way to a key for this identifier: a new one
     assert len(entries) > 10
-    assert not {entry.number for entry in grown.log(CANARY_ID)} & entries
-    assert grown.uses(CANARY_ID) == []
+    assert not {entry.number for entry in copied.log(CANARY_ID)} & entries
+    assert copied.uses(CANARY_ID) == []
 
 
 @pytest.mark.parametrize("moment", ["rows deleted", "entry written", "before the file is written anew"])
-def test_an_erasure_that_is_cut_off_is_undone_or_finished(grown, again, place, monkeypatch, moment):
-    held = pieces(grown, CANARY_ID)
+def test_an_erasure_that_is_cut_off_is_undone_or_finished(copied, again, place, monkeypatch, moment):
+    held = pieces(copied, CANARY_ID)
     with monkeypatch.context() as patched:
         cut = {"rows deleted": (Store, "counts"), "entry written": (Session, "tidy")}.get(moment, (Store, "sweep"))
         if moment == "rows deleted":
-            counts = iter([grown._session.store.counts()])      # asked before and after; the second time is too much
+            counts = iter([copied._session.store.counts()])      # asked before and after; the second time is too much
             patched.setattr(Store, "counts", lambda store: next(counts, None) or 1 / 0)
         else:
             patched.setattr(*cut, lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            grown.erase(CANARY_ID)
+            copied.erase(CANARY_ID)
     opened = again()
     assert opened.check() == []
     if moment == "rows deleted":
@@ -130,8 +120,8 @@ def test_an_erasure_that_is_cut_off_is_undone_or_finished(grown, again, place, m
     assert [piece for piece in held if piece in after] == []
 
 
-def test_an_erasure_whose_tidying_fails_says_so_and_is_tidied_later(grown, again, place, monkeypatch):
-    held = pieces(grown, CANARY_ID)
+def test_an_erasure_whose_tidying_fails_says_so_and_is_tidied_later(copied, again, place, monkeypatch):
+    held = pieces(copied, CANARY_ID)
 
     def busy(store):
         raise RunError("another program has held it")
@@ -139,7 +129,7 @@ def test_an_erasure_whose_tidying_fails_says_so_and_is_tidied_later(grown, again
     with monkeypatch.context() as patched:
         patched.setattr(Store, "sweep", busy)
         with pytest.raises(RunError, match="erase: done, but not tidied up, which the next command on the vault does"):
-            grown.erase(CANARY_ID)
+            copied.erase(CANARY_ID)
     again().check()
     after = all_bytes(place[0])
     assert [piece for piece in held if piece in after] == []
@@ -172,8 +162,8 @@ ACTS = {
 
 
 @pytest.mark.parametrize("act", [pytest.param("load", marks=pytest.mark.slow), "erase", "rekey", "withdraw"])
-def test_a_program_that_is_killed_leaves_the_state_before(grown, again, place, act):
-    before = [grown._session.store.run(f"SELECT * FROM {table}").fetchall() for table in ("people", "readings", "log")]
+def test_a_program_that_is_killed_leaves_the_state_before(copied, again, place, act):
+    before = [copied._session.store.run(f"SELECT * FROM {table}").fetchall() for table in ("people", "readings", "log")]
     script = KILLED.format(last=len(before[2]), act=ACTS[act])
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", script, *map(str, place)], cwd=root, capture_output=True, text=True)

@@ -1,6 +1,5 @@
 """What somebody can do who may write the files but has no key: destroy, and be found."""
 
-import shutil
 import sqlite3
 from datetime import date
 
@@ -28,15 +27,6 @@ def template(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def full(template, place, clock):
-    """A copy of it, open."""
-    for name in ("vault", "settings"):
-        shutil.copytree(template / name, place[0].parent / name)
-    with open_vault(*place, by="Anna", now=clock) as vault:
-        yield vault
-
-
 def rows(vault, table):
     return vault._session.store.run(f"SELECT * FROM {table}").fetchall()
 
@@ -61,61 +51,61 @@ BLOBS = [("people", 1), ("people", 2), ("readings", 2), ("readings", 3), ("readi
 
 
 @pytest.mark.parametrize(("table", "column"), BLOBS)
-def test_a_changed_bit_anywhere_gives_nothing_out(full, table, column):
-    before = rows(full, table)
+def test_a_changed_bit_anywhere_gives_nothing_out(copied, table, column):
+    before = rows(copied, table)
     for at in (0, len(before) - 1):
         row = list(before[at])
         row[column] = bytes([*row[column][:-1], row[column][-1] ^ 1])
-        put(full, table, [*before[:at], tuple(row), *before[at + 1 :]])
-        assert refused(full)
-        put(full, table, before)
-    assert full.check() == []
+        put(copied, table, [*before[:at], tuple(row), *before[at + 1 :]])
+        assert refused(copied)
+        put(copied, table, before)
+    assert copied.check() == []
 
 
 @pytest.mark.parametrize(("table", "column"), [("runs", 1), ("uses", 1), ("uses", 2)])
-def test_a_changed_bit_of_the_ledger_is_found(full, table, column):
-    before = rows(full, table)
+def test_a_changed_bit_of_the_ledger_is_found(copied, table, column):
+    before = rows(copied, table)
     row = list(before[0])
     row[column] = bytes([*row[column][:-1], row[column][-1] ^ 1])
-    put(full, table, [tuple(row), *before[1:]])
-    assert full.check()
+    put(copied, table, [tuple(row), *before[1:]])
+    assert copied.check()
 
 
 @pytest.mark.parametrize("columns", [(1,), (2, 3, 4), (3, 4), (4,), (1, 2, 3, 4)])
-def test_readings_cannot_be_exchanged(full, columns):
+def test_readings_cannot_be_exchanged(copied, columns):
     """Between persons, between variables of a person, and between rows of anybody."""
-    before = rows(full, "readings")
+    before = rows(copied, "readings")
     for other in (5,) if columns == (1,) else (1, 5):
         first, second = list(before[0]), list(before[other])
         for column in columns:
             first[column], second[column] = second[column], first[column]
         changed = [row for n, row in enumerate(before) if n not in (0, other)]
-        put(full, "readings", [tuple(first), tuple(second), *changed])
-        assert refused(full)
-    put(full, "readings", before)
-    assert full.check() == []
+        put(copied, "readings", [tuple(first), tuple(second), *changed])
+        assert refused(copied)
+    put(copied, "readings", before)
+    assert copied.check() == []
 
 
-def test_persons_cannot_be_exchanged(full):
-    before = rows(full, "people")
+def test_persons_cannot_be_exchanged(copied):
+    before = rows(copied, "people")
     (a, *first), (b, *second) = before[:2]
-    put(full, "people", [(a, *second), (b, *first), before[2]])
-    assert refused(full)
-    put(full, "people", [(a, second[0], first[1]), *before[1:]])
-    assert refused(full)
+    put(copied, "people", [(a, *second), (b, *first), before[2]])
+    assert refused(copied)
+    put(copied, "people", [(a, second[0], first[1]), *before[1:]])
+    assert refused(copied)
 
 
 @pytest.mark.parametrize("table", ["people", "readings", "rules", "runs", "uses"])
-def test_rows_cannot_be_taken_out_or_copied(full, table):
-    before = rows(full, table)
-    put(full, table, before[1:])
-    assert refused(full)
+def test_rows_cannot_be_taken_out_or_copied(copied, table):
+    before = rows(copied, table)
+    put(copied, table, before[1:])
+    assert refused(copied)
     number = (99,) if isinstance(before[0][0], int) else (b"9" * 32,)
     if table == "readings":
-        put(full, table, [*before, (*number, before[0][1], before[0][2], b"9" * 16, before[0][4])])
+        put(copied, table, [*before, (*number, before[0][1], before[0][2], b"9" * 16, before[0][4])])
     else:
-        put(full, table, [*before, number + before[0][1:]])
-    assert refused(full)
+        put(copied, table, [*before, number + before[0][1:]])
+    assert refused(copied)
 
 
 def test_a_withdrawal_cannot_be_undone_with_rows_of_an_older_copy(place, vault, clock):
@@ -138,12 +128,12 @@ def test_a_withdrawal_cannot_be_undone_with_rows_of_an_older_copy(place, vault, 
     assert vault.check()
 
 
-def test_an_erased_person_cannot_be_put_back(full):
-    older = {table: rows(full, table) for table in ("people", "readings", "rules", "uses", "runs")}
-    full.erase("anna")
+def test_an_erased_person_cannot_be_put_back(copied):
+    older = {table: rows(copied, table) for table in ("people", "readings", "rules", "uses", "runs")}
+    copied.erase("anna")
     for table, content in older.items():
-        put(full, table, content)
-    assert refused(full)
+        put(copied, table, content)
+    assert refused(copied)
 
 
 def test_a_damaged_file_is_told_in_a_sentence(place, vault, clock):
