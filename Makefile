@@ -170,7 +170,7 @@ $(OUT)/uncertainty/manifest.json: $(OUT)/config/uncertainty.json $(foreach s,coh
 $(OUT)/evaluate/manifest.json: $(OUT)/config/evaluate.json $(foreach s,cohort train,$(OUT)/$(s)/outputs.sha256) stages/evaluate.py $(BASELINE_CODE) $(call code,pipeline/evaluation)
 	$(PYTHON) -m stages.evaluate $(CONFIG)
 
-$(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)
+$(OUT)/strata/manifest.json: $(OUT)/config/strata.json $(foreach s,cohort fit features train uncertainty,$(OUT)/$(s)/outputs.sha256) stages/strata.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata)
 	$(PYTHON) -m stages.strata $(CONFIG)
 
 $(OUT)/explain/manifest.json: $(OUT)/config/explain.json $(foreach s,cohort fit features uncertainty,$(OUT)/$(s)/outputs.sha256) stages/explain.py $(BASELINE_CODE) $(FIT_CODE) $(call code,pipeline/models pipeline/evaluation pipeline/strata pipeline/explain) | $(OUT)/strata/manifest.json

@@ -35,7 +35,7 @@ SECTIONS: dict[str, Any] = {
     "package": {"title", "question", "population", "horizon", "caution", "seed", "predictors", "variables"}
     | {"twins", "outcome", "models", "evaluation", "report"},
     "evaluate": {"evaluation", "outcome", "predictors", "report", "seed", "variables"},
-    "strata": {"outcome", "twins", "seed"},
+    "strata": {"outcome": True, "twins": True, "seed": True, "report": {"model", "feature_set", "bands"}},
     "explain": dict.fromkeys(("models", "outcome", "predictors", "seed", "twins", "variables"), True)
     | {"evaluation": {"threshold"}, "report": {"model", "feature_set", "bands"}},
     "report": {"title", "question", "population", "horizon", "caution", "variables"}

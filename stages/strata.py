@@ -16,6 +16,7 @@ def strata(study: Study, folder: Path, stage: Stage) -> None:
     """Tables of groups by mechanism and by benefit, and what is to be known of them."""
     import pandas as pd
 
+    from pipeline.evaluation import band_of
     from pipeline.fitting import read_draws
     from pipeline.models import stack_draws
     from pipeline.strata import changes_until, evidence_on, find_benefit, find_endotypes
@@ -47,9 +48,14 @@ def strata(study: Study, folder: Path, stage: Stage) -> None:
     found.table.to_parquet(stage.path("endotype_groups.parquet"), index=False)
 
     effects = evidence_on(study.outcome.evidence) if study.outcome.evidence else {}
-    benefit = find_benefit(persons, risk, draw, changes, effects, seed=study.seed)
+    report = study.report
+    reported = [("model", "==", report.model), ("feature_set", "==", report.feature_set)]
+    predictions = pd.read_parquet(stage.read(folder / "train/predictions.parquet"), filters=reported)
+    band = band_of(predictions, report.bands).loc[persons].to_numpy()
+    benefit = find_benefit(persons, risk, draw, changes, effects, seed=study.seed, band=band)
     benefit.table.to_parquet(stage.path("benefit.parquet"), index=False)
     benefit.groups.to_parquet(stage.path("benefit_groups.parquet"), index=False)
+    benefit.bands.to_parquet(stage.path("benefit_bands.parquet"), index=False)
     facts = {
         "endotypes": found.facts(),
         "benefit": {

@@ -2,7 +2,7 @@
 
 from pipeline.evaluation.bootstrap import Judgement, judge, resample
 from pipeline.evaluation.comparison import beside_simple
-from pipeline.evaluation.curves import calibration_curve, decision_curve, stratify, wilson
+from pipeline.evaluation.curves import band_of, calibration_curve, decision_curve, stratify, wilson
 from pipeline.evaluation.metrics import (
     METRICS,
     brier,
@@ -25,6 +25,7 @@ __all__ = [
     "Judgement",
     "Sets",
     "Smooth",
+    "band_of",
     "beside_simple",
     "brier",
     "by_subgroup",

@@ -79,6 +79,13 @@ def stratify(predictions: pd.DataFrame, *, bands: Sequence[float]) -> pd.DataFra
     return table[[*first, "mean_risk", "observed", "low", "high"]]
 
 
+def band_of(predictions: pd.DataFrame, bands: Sequence[float]) -> pd.Series:
+    """The risk band of each person (1 is the lowest) by one model's predictions, as `stratify` counts it."""
+    persons, _, _, risks = arrange(predictions)
+    (risk,) = risks.values()
+    return pd.Series(1 + np.digitize(risk.mean(axis=0), bands), index=persons)
+
+
 def _persons(predictions: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray, np.ndarray, np.ndarray]]:
     """The risk of each person as the mean over repeats, by model and feature set, beside event and weight."""
     _, event, weight, risks = arrange(predictions)

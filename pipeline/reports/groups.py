@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation import band_of
 from pipeline.reports import wording
 from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import DESCRIBED, Results
@@ -42,6 +43,7 @@ NOTABLE = {
 class Band(NamedTuple):
     """One risk band, its counts, and whether they may be shown."""
 
+    number: int  # 1 is the lowest
     name: str
     rule: str
     n: int
@@ -54,6 +56,14 @@ class Band(NamedTuple):
     shown: bool  # so may how many of them had the outcome
     people: str  # both in words
     events: str
+
+
+class Members(NamedTuple):
+    """Some of the people, and whether their number may be shown."""
+
+    n: int
+    members: pd.Index
+    counted: bool = True
 
 
 class Example(NamedTuple):
@@ -74,8 +84,7 @@ def make_bands(results: Results) -> list[Band]:
     """The risk bands of the chosen model from the lowest up, empty ones included."""
     minimum = results.study.report.min_count
     rows = results.chosen(results.strata).sort_values("risk_from").reset_index(drop=True)
-    edges = np.asarray(results.study.report.bands)
-    place = np.searchsorted(edges, results.risks["risk"].to_numpy(), side="right")
+    band = band_of(results.chosen(results.predictions), results.study.report.bands)
     filled = [i for i in rows.index if rows.at[i, "n"] > 0]
     counts = [int(rows.at[i, "n"]) for i in filled]
     few = {filled[k] for k in hidden(counts, minimum)}
@@ -88,6 +97,7 @@ def make_bands(results: Results) -> list[Band]:
         n, events = int(row["n"]), int(row["events"])
         bands.append(
             Band(
+                number=int(row["band"]),
                 name=names[i],
                 rule=wording.band(row["risk_from"], row["risk_to"]),
                 n=n,
@@ -95,7 +105,7 @@ def make_bands(results: Results) -> list[Band]:
                 observed=float(row["observed"]),
                 low=float(row["low"]),
                 high=float(row["high"]),
-                members=results.risks.index[place == i],
+                members=band.index[band == row["band"]],
                 counted=i not in few,
                 shown=n > 0 and i not in secret,
                 people="nobody" if n == 0 else wording.number(n) if i not in few else withheld(n, minimum),
@@ -109,8 +119,8 @@ def make_bands(results: Results) -> list[Band]:
     return bands
 
 
-def describe_bands(results: Results, bands: list[Band]) -> list[dict[str, Any]]:
-    """What sets the bands apart: one row a characteristic, one cell a band."""
+def describe(results: Results, bands: Sequence[Band | Members], *, risk: bool = False) -> list[dict[str, Any]]:
+    """What sets groups of people apart: one row a characteristic, one cell a group; `risk` too, if asked for."""
     people = results.people
     start = _at_year(results, 0)
     rows = [_row("Age", "years", bands, _median(people["age_years"], 0))]
@@ -121,6 +131,8 @@ def describe_bands(results: Results, bands: list[Band]) -> list[dict[str, Any]]:
         if name in people and people[name].notna().any():
             label, unit = wording.output(name)
             rows.append(_row(wording.capital(label), unit, bands, _median(people[name], 0)))
+    if risk:
+        rows.append(_row("Predicted risk", "of 100", bands, _median(100 * results.risks["risk"], 0)))
     if ("no_change", "pdff_percent") in start:
         label, unit = wording.output("pdff_percent")
         values = start["no_change", "pdff_percent"]
@@ -236,7 +248,7 @@ def _at_year(results: Results, year: int) -> dict[tuple[str, str], pd.Series]:
 
 
 def _row(
-    label: str, unit: str, bands: list[Band], cell: Callable[[pd.Index], tuple[str, str]]
+    label: str, unit: str, bands: Sequence[Band | Members], cell: Callable[[pd.Index], tuple[str, str]]
 ) -> dict[str, Any]:
     cells = [cell(band.members) if band.n and band.counted else ("–", "") for band in bands]
     return {"label": label, "unit": unit, "cells": cells}

@@ -46,6 +46,7 @@ class Results:
     missing: pd.DataFrame                    # what was not measured, by predictor
     over_time: pd.DataFrame                  # how good models are by each year; empty unless people were followed
     benefit: pd.DataFrame                    # groups by the intervention that would help most
+    benefit_bands: pd.DataFrame              # what each intervention would do to each risk band
     best: pd.DataFrame                       # a row a person: that intervention, or why there is none
     endotypes: pd.DataFrame                  # groups by mechanism; empty unless stable
     strata_facts: dict[str, Any]             # what both rest on
@@ -155,6 +156,7 @@ def read_results(study: Study, folder: Path, read: Callable[[Path], Path]) -> Re
         missing=table("evaluate/missing.parquet"),
         over_time=table("evaluate/over_time.parquet") if study.outcome.horizon_years is not None else pd.DataFrame(),
         benefit=table("strata/benefit_groups.parquet"),
+        benefit_bands=table("strata/benefit_bands.parquet"),
         best=table("strata/benefit.parquet", filters=[("scenario", "==", "best")]).set_index("person_id"),
         endotypes=table("strata/endotype_groups.parquet"),
         strata_facts=text("strata/facts.json"),

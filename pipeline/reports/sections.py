@@ -30,8 +30,10 @@ MEASURES = (
      "nobody gives 0.", 1, 100),
 )  # fmt: skip
 PORTRAIT = 4      # rows of the table of bands that tell the groups apart in a sentence
-TWIN = "A twin is a computer model of one person’s body."
-UNSEEN = "All of this was measured on people whom the model had not seen, from the same source."
+TWIN = (
+    "A twin is a computer model of one person’s body. Below it works out how each person would respond, which the data "
+    "of this study cannot test."
+)
 WIDE = 0.3    # an interval wider than 30 of 100 spans from low to high risk
 COMPARED = {"both": "routine data and twins", "mechanistic": "twins alone"}
 
@@ -58,16 +60,17 @@ def chosen(results: Results) -> str:
 def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
     """Three to five sentences under headings: who, how well known, what the twins add, what would help."""
     label = results.study.outcome.label
-    said = [("Who is at risk", _who(results, bands, label))]
+    said = [("Who is at high risk", _who(results, bands, label))]
     known = [
         wording.ranking(*metric(results, "auroc")),
         agreement(results),
-        UNSEEN,
+        f"Each of the {number(len(results.risks))} people was judged by a model that had not seen them, but all are of "
+        "one source: how good it is elsewhere was not tested here.",
     ]
     said.append(("How well this is known", " ".join(known)))
     value, low, high = results.difference(results.study.report.model, "both", "auroc")
-    said.append(("What the twins add to it", f"{wording.mechanism(value, low, high).sentence} {TWIN}"))
-    said.append(("What would help", f"{_help(results, bands)} {helped.help_sentence(results)}".strip()))
+    said.append(("What the twins add to the ranking", f"{wording.mechanism(value, low, high).sentence} {TWIN}"))
+    said.append(("What would help whom", _help(results, bands)))
     return said
 
 
@@ -86,22 +89,25 @@ def _who(results: Results, bands: list[groups.Band], label: str) -> str:
         return f"{text}; the groups are too small to compare."
     top, bottom = usable[-1], usable[0]
     return (
-        f"The {top.people} people whose predicted risk is {top.rule}: {of_100(top.observed)} of them "
-        f"({interval(100 * top.low, 100 * top.high)}) had the outcome, against {of_100(bottom.observed)} of the "
-        f"{bottom.people} where it is {bottom.rule}. {_portrait(results, top, bottom)} {text}."
+        f"{top.people} people have a predicted risk of {top.rule}. Of them {of_100(top.observed)} (95 % interval "
+        f"{interval(100 * top.low, 100 * top.high)}) had the outcome, and {wording.hundredths(top.mean_risk)} were "
+        f"expected. Of the {bottom.people} people with a risk of {bottom.rule} it was "
+        f"{wording.hundredths(bottom.observed)}, and {wording.hundredths(bottom.mean_risk)} expected. "
+        f"{_portrait(results, top, bottom)} {text}."
     )
 
 
 def _portrait(results: Results, top: groups.Band, bottom: groups.Band) -> str:
-    """What the people of two bands have in the middle, beside each other."""
-    rows = groups.describe_bands(results, [top, bottom])[:PORTRAIT]
-    told = [
-        f"{row['label'].lower()} {high} against {low} {row['unit']}".strip()
-        for row in rows
-        for (high, _), (low, _) in [row["cells"]]
-        if high[0].isdigit() and low[0].isdigit()
+    """What the people of two bands have in the middle, one after the other."""
+    rows = [
+        (f"{row['label'].lower()} {{}} {row['unit']}".strip(), row["cells"])
+        for row in groups.describe(results, [top, bottom])[:PORTRAIT]
     ]
-    return f"Typical of these groups: {wording.listing(told)}." if told else ""
+    known = [(words, cells) for words, cells in rows if all(value[0].isdigit() for value, _ in cells)]
+    if not known:
+        return ""
+    high, low = (wording.listing([words.format(cells[k][0]) for words, cells in known]) for k in (0, 1))
+    return f"Typical of the first, in the middle: {high}; of the second: {low}."
 
 
 def overall(results: Results, bands: list[groups.Band]) -> str:
@@ -118,6 +124,12 @@ def overall(results: Results, bands: list[groups.Band]) -> str:
 
 
 def _help(results: Results, bands: list[groups.Band]) -> str:
+    """What would lower the risk, as far as trials say; without trials what would change in the twins."""
+    said = helped.help_sentence(results, bands)
+    return said if results.strata_facts["benefit"]["effects"] else f"{_change(results, bands)} {said}"
+
+
+def _change(results: Results, bands: list[groups.Band]) -> str:
     usable = [band for band in bands if band.n and band.counted]
     if not usable:
         return "The groups are too small to say what would help whom."
@@ -136,7 +148,7 @@ def _help(results: Results, bands: list[groups.Band]) -> str:
     most = "reductions that the twins expect are" if len(parts) > 1 else "reduction that the twins expect is"
     return (
         f"In the {usable[-1].name.lower()} group, after {wording.years(groups.RESPONSE_YEAR)} of keeping it up, the "
-        f"largest {most} {wording.listing(parts)}; in brackets, what they expect of 95 of 100 of these people. This is "
+        f"largest {most} {wording.listing(parts)}; in brackets the range of 95 of 100 of these people. This is "
         "what a model says, not proof."
     )
 

@@ -175,7 +175,7 @@ def ranking(auroc: float, low: float, high: float) -> str:
     if not is_known(auroc):
         return "How well people with and without it can be told apart could not be measured."
     return (
-        "Given one person who has it and one who has not, the model gives the higher risk to the one who has it in "
+        "Of one person with the outcome and one without, the model gives the higher risk to the one with it in "
         f"{of_100(auroc)} such pairs (95 % interval {interval(100 * low, 100 * high)}; guessing gives 50)."
     )
 
@@ -212,11 +212,8 @@ def mechanism(difference: float, low: float, high: float, added: str = "adding t
         return Verdict(
             "cannot tell", f"It cannot be told whether {added} helps: the difference could not be measured."
         )
-    word = "more" if difference >= 0 else "fewer"
-    many = number(abs(100 * difference), 1)
-    size = "as many" if many == "0.0" else f"{many} {word}"
-    size += " of 100 pairs in the right order"
-    shown = f"{size} (95 % interval {interval(100 * low, 100 * high, 1, sign=True)})"
+    size = f"{_more(difference)} of 100 pairs in the right order"
+    shown = f"{size} (95 % interval {_more(low)} to {_more(high)})"
     if high < 0:
         return Verdict("no", f"Nothing: {added} made it worse, with {shown}.")
     if low > 0:
@@ -234,3 +231,9 @@ def mechanism(difference: float, low: float, high: float, added: str = "adding t
     return Verdict(
         "cannot tell", f"Cannot tell: {added} puts {shown}; the interval holds both nothing and a gain."
     )
+
+
+def _more(difference: float) -> str:
+    """A difference of shares as "0.4 more", "0.4 fewer" or "as many", of 100."""
+    many = number(abs(100 * difference), 1)
+    return "as many" if many == "0.0" else f"{many} {'more' if difference > 0 else 'fewer'}"

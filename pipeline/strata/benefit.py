@@ -34,6 +34,7 @@ class Benefit(NamedTuple):
     # person_id, scenario, choice, `FIGURES`, `PARTS`, probability, cut (share of samples); `BEST` last
     table: pd.DataFrame
     groups: pd.DataFrame     # choice, people, `FIGURES`
+    bands: pd.DataFrame      # band, scenario, people, best (people whose best it is), risk (without it), arr, low, high
     beyond: dict[str, int]   # scenario -> people whose mean change lies beyond what trials have seen
 
 
@@ -70,6 +71,7 @@ def find_benefit(
     effects: Mapping[str, Effect],
     *,
     seed: int,
+    band: Int[np.ndarray, " people"] | None = None,
 ) -> Benefit:
     """Expected absolute risk reduction (ARR) of each scenario for each person, and who gains most from which.
 
@@ -82,7 +84,7 @@ def find_benefit(
     reduces risk more than every other, and no change, with a chance of at least `SURE`, and the interval of its ARR
     lies above 0. The chance is never 1: it is what so many draws of a person can tell, by Laplace's rule of succession.
     Scenarios without any mediator of `effects` are left out. Who has a risk or a change that is not known has NaN, and
-    no best.
+    no best. `band` puts people into groups known beforehand, for which each scenario is told as well.
     """
     reductions, cut, beyond = reduce_risk(risk, draw, changes, effects, seed=seed)
     choice, chance = _choose(reductions, len(risk), len(np.unique(draw)))
@@ -96,7 +98,8 @@ def find_benefit(
     table = pd.concat(figures, names=["scenario", None]).reset_index("scenario").reset_index(drop=True)
     table.insert(0, "person_id", pd.array(np.tile(person_id, len(figures)), dtype="str"))
     table.insert(2, "choice", np.where(table["scenario"] == BEST, np.tile(choice, len(figures)), ""))
-    return Benefit(table.astype({"scenario": "str", "choice": "str"}), _strata(reductions, choice), beyond)
+    table = table.astype({"scenario": "str", "choice": "str"})
+    return Benefit(table, _strata(reductions, choice), _bands(risk, reductions, choice, band), beyond)
 
 
 def reduce_risk(
@@ -196,3 +199,23 @@ def _strata(reductions: Mapping[str, Samples], choice: np.ndarray) -> pd.DataFra
         rows.append(row)
     heads = ["choice", "people", *FIGURES]
     return pd.DataFrame(rows).reindex(columns=heads).astype({"choice": "str"} | dict.fromkeys(FIGURES, "float64"))
+
+
+def _bands(
+    risk: Samples, reductions: Mapping[str, Samples], choice: np.ndarray, band: Int[np.ndarray, " people"] | None
+) -> pd.DataFrame:
+    """What each scenario does on average to the people of each band whose reduction is known."""
+    rows = []
+    places = np.zeros(len(risk), dtype=np.int64) if band is None else band
+    for place in np.unique(places):
+        for name, values in reductions.items():
+            inside = places == place
+            known = inside & np.isfinite(values).all(axis=1)
+            row = {"band": place, "scenario": name, "people": known.sum(), "best": (inside & (choice == name)).sum()}
+            if known.any():
+                low, high = np.quantile(values[known].mean(axis=0), INTERVAL)
+                row |= {"risk": risk[known].mean(), "arr": values[known].mean(), "low": low, "high": high}
+            rows.append(row)
+    heads = {"band": "int64", "scenario": "str", "people": "int64", "best": "int64"}
+    numbers = dict.fromkeys(("risk", "arr", "low", "high"), "float64")
+    return pd.DataFrame(rows, columns=[*heads, *numbers]).astype(heads | numbers)

@@ -29,6 +29,7 @@ class Effect(NamedTuple):
     most: float              # of a change in either direction; beyond, it counts as this
     in_whom: str
     source: str
+    disputed_below: float | None = None      # value of the mediator below which `in_whom` says that this is disputed
 
     @property
     def log_per_unit(self) -> float:
@@ -45,9 +46,12 @@ class Effect(NamedTuple):
 def evidence() -> tuple[Effect, ...]:
     """All rows."""
     text = files("pipeline.strata").joinpath("evidence.csv").read_text(encoding="utf-8")
-    numbers = {"per", "relative_risk", "low", "high", "most"}
+    numbers = {"per", "relative_risk", "low", "high", "most", "disputed_below"}
     rows = csv.DictReader(text.splitlines())
-    return tuple(Effect(**{k: float(v) if k in numbers else v for k, v in row.items()}) for row in rows)  # type: ignore[arg-type]
+    return tuple(
+        Effect(**{k: float(v) if k in numbers and v else v or None for k, v in row.items()})  # type: ignore[arg-type]
+        for row in rows
+    )
 
 
 def evidence_on(outcome: str) -> dict[str, Effect]:

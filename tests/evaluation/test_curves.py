@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.evaluation import calibration_curve, decision_curve, net_benefit, stratify, wilson
+from pipeline.evaluation import band_of, calibration_curve, decision_curve, net_benefit, stratify, wilson
 
 
 def table(risk: np.ndarray, event: np.ndarray) -> pd.DataFrame:
@@ -69,3 +69,5 @@ def test_strata_by_mean_risk_with_borders_going_up():
     assert list(strata["risk_to"]) == [0.10, 0.20, 0.90, 1]
     assert strata.loc[1, "mean_risk"] == pytest.approx(0.125)
     assert strata.loc[3, ["mean_risk", "observed", "low", "high"]].isna().all()
+    of = band_of(table(risk, np.array([0, 1, 0, 1])), [0.10, 0.20, 0.90])
+    assert of.value_counts().to_dict() == {1: 1, 2: 2, 3: 1}, "each person is where the strata count them"

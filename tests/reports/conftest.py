@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Study, read_study
-from pipeline.evaluation import by_subgroup, missing_values, prediction_sets, smooth_calibration, subgroups
+from pipeline.evaluation import band_of, by_subgroup, missing_values, prediction_sets, smooth_calibration, subgroups
 from pipeline.features import define
 from pipeline.reports import Results, figures, read_results, render
 from pipeline.reports.results import STAGES
@@ -66,7 +66,7 @@ STRATA = {
         "outcome": "diabetes",
         "effects": [{"mediator": "weight_kg", "source": "Hamman 2006", "in_whom": "people at risk"}],
         "without_evidence": ["one_pressure_drug"],
-        "beyond_trials": {"less_500_kcal": 14},
+        "beyond_trials": {"less_500_kcal": 14, "low_carbohydrate": 0},
     },
 }  # fmt: skip
 
@@ -75,12 +75,30 @@ EXPLAINED = {
     "disagreements": [{"scenario": "one_pressure_drug", "mediator": "sbp_mmhg", "share": 0.25, "people": 1000}],
 }
 
+FEWER = (("low_carbohydrate", 0.004, -0.001, 0.008), ("less_500_kcal", 0.01, 0.006, 0.014))    # in the lowest band
+BEST = {"arr": 0.031, "low": 0.012, "high": 0.052, "person_sd": 0.01, "model_sd": 0.02}
+
 Tables = dict[str, pd.DataFrame]
 
 
 def make_study(**changes: Any) -> Study:
     """The default study, with some of its settings changed."""
     return read_study(CONFIG).model_copy(update=changes)
+
+
+def help_bands(study: Study, predictions: pd.DataFrame, choice: np.ndarray) -> pd.DataFrame:
+    """What two interventions do to each risk band; the first helps more."""
+    report = study.report
+    mine = predictions[(predictions["model"] == report.model) & (predictions["feature_set"] == report.feature_set)]
+    band = band_of(mine, report.bands)
+    rows = [
+        {"band": i, "scenario": scenario, "people": int((band == i).sum()),
+         "best": int(((band == i) & (choice == scenario)).sum()), "risk": 0.1 * i, "arr": arr * i, "low": low * i,
+         "high": high * i}
+        for i in sorted(band.unique())
+        for scenario, arr, low, high in FEWER
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_slope: float = 0.04) -> Path:
@@ -150,8 +168,10 @@ def write_study(folder: Path, study: Study, n: int = 1200, seed: int = 1, age_sl
              "nnt": [32.0, np.nan, np.nan], "nnt_low": [19.0, np.nan, np.nan], "nnt_high": [83.0, np.nan, np.nan]}
         ),
     )  # fmt: skip
-    best = {"person_id": ids, "scenario": "best", "choice": "less_500_kcal", "arr": 0.031, "low": 0.012, "high": 0.052}
-    write.table("strata/benefit", pd.DataFrame({**best, "person_sd": 0.01, "model_sd": 0.02}))
+    choice = np.repeat(["less_500_kcal", "no clear winner", "not known"], [n // 2, n - n // 2 - few, few])
+    best = {name: np.where(choice == "less_500_kcal", value, np.nan) for name, value in BEST.items()}
+    write.table("strata/benefit", pd.DataFrame({"person_id": ids, "scenario": "best", "choice": choice, **best}))
+    write.table("strata/benefit_bands", help_bands(study, predictions, choice))
     heads = {"group": "int64", "name": "str", "people": "int64", "kind": "str", "column": "str", "mean": float,
              "low": float, "high": float}  # fmt: skip
     write.table("strata/endotype_groups", pd.DataFrame(columns=list(heads)).astype(heads))
@@ -261,7 +281,7 @@ def judge(study: Study, predictions: pd.DataFrame) -> Tables:
             )
         for i, (low, high) in enumerate(pairwise(edges)):
             part = each[(each["risk"] >= low) & (each["risk"] < high)]
-            rule = {"band": i, "risk_from": low, "risk_to": high, "mean_risk": part["risk"].mean()}
+            rule = {"band": i + 1, "risk_from": low, "risk_to": high, "mean_risk": part["risk"].mean()}
             strata.append({**key, **rule, **counted(part)})
     return {
         "metrics": pd.DataFrame(metrics), "differences": pd.DataFrame(differences),

@@ -17,6 +17,7 @@ FIELDS = {
     "metrics": ("evaluate/metrics.parquet",), "differences": ("evaluate/differences.parquet",),
     "calibration": ("evaluate/calibration.parquet",), "decision": ("evaluate/decision.parquet",),
     "strata": ("evaluate/strata.parquet",), "benefit": ("strata/benefit_groups.parquet",),
+    "benefit_bands": ("strata/benefit_bands.parquet",),
     "best": ("strata/benefit.parquet",), "endotypes": ("strata/endotype_groups.parquet",),
     "smooth": ("evaluate/smooth.parquet",), "agreement": ("evaluate/agreement.parquet",),
     "subgroups": ("evaluate/subgroups.parquet",), "sets": ("evaluate/sets.parquet",),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.reports import groups, render
+from pipeline.reports import groups, render, wording
 from tests.reports.conftest import CONFIG, make_study, words, write_study
 
 SECTIONS = [
@@ -292,12 +292,49 @@ def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
     assert "Nothing can be said of “One pressure drug”" in text
     assert "For 14 people the twin changes more under “500 kcal less a day”" in text
     assert "31 12 to 52 32 19 to 83" in text
-    best = "Of all people studied, for 50 of 100 “500 kcal less a day” is clearly the best of what was tried"
-    assert f"{best}: of 1 000 of these who keep it up, 31 fewer" in text
+    best = "“500 kcal less a day” is clearly the best for 50 of 100 of all people studied (600 of 1200)"
+    compared = "only no change, “500 kcal less a day” and “Fewer carbohydrates” were compared"
+    close = "for most of the others it is too close to call. Clearly means a chance of at least 80 of 100"
+    assert text.count(f"{best}; {close}; {compared}.") == 2, "in brief, and above the table"
+    assert "Predicted risk of 100" in text[text.index("Who is in these groups"):]
+
+
+def test_what_would_help_whom_is_told_by_risk_group(page, results):
+    """Of the highest band 400 of 1 000 are expected, 40 fewer with the better of two interventions."""
+    text, top = words(page), results.benefit_bands.iloc[-1]
+    assert (
+        f"Worked out, not tried on these people: in the highest risk group ({top['people']} people) “500 kcal less a "
+        "day”, kept up, lowers the risk most: of 1000 such people 360 instead of 400 would have the outcome, 40 fewer "
+        "(95 % interval 24 to 56)."
+    ) in text
+    row = text[text.index("Clearly the best for"):].split("Highest risk ")[1]
+    assert row.startswith(f"50 of 100 or more {top['people']} 400 ")
+    assert "40 (24 to 56) 16 (−4 to 32)" in row[:90]
+    assert f"{wording.of_100(top['best'] / top['people'])} “500 kcal less a day”" in row[:130]
+
+
+def test_small_numbers_in_a_risk_group_are_not_told(results, say):
+    """Of 4 nobody is told how many they are; a share that leaves 4 is withheld, and the next one with it."""
+    bands = results.benefit_bands
+    few = bands["band"] == bands["band"].max()
+    text = say(replace(results, benefit_bands=bands.assign(people=bands["people"].where(~few, 4))))
+    assert "in the upper middle group" in text
+    rest = bands.assign(best=np.where(few, bands["people"] - 4, bands["best"]))
+    row = say(replace(results, benefit_bands=rest)).split("Clearly the best for ")[1].split("Highest risk ")[1]
+    assert row.index("16 (−4 to 32) – ") < row.index("Upper middle")
+
+
+def test_where_trials_are_disputed_is_told_of_whom(results, say):
+    facts = results.strata_facts["benefit"]
+    doubted = [{**facts["effects"][0], "mediator": "sbp_mmhg", "disputed_below": 1000.0}]
+    said = say(replace(results, strata_facts={**results.strata_facts, "benefit": {**facts, "effects": doubted}}))
+    assert "Below 1000 mmHg are 100 of 100 of the highest risk group, and 100 of 100 of all people studied." in said
+    nothing = results.benefit_bands.assign(arr=-0.001)
+    assert "nothing that was compared lowers the risk" in say(replace(results, benefit_bands=nothing))
 
 
 def test_example_people_are_told_what_would_help_them(page, results, say):
-    fewer = "Of 1 000 like this 31 fewer would have the outcome (95 % interval 12 to 52)"
+    fewer = "Of 1000 like this 31 fewer would have the outcome (95 % interval 12 to 52)"
     said = f"{fewer}; most of what is not known of that is"
     assert f"{said} about the model and the trials." in words(page)
     surer = results.best.assign(person_sd=0.03)

@@ -40,7 +40,7 @@ def test_a_band_is_named_by_its_rule(edges, words):
 @pytest.mark.parametrize(
     ("values", "answer", "holds"),
     [
-        ((0.03, 0.02, 0.04), "yes", "3.0 more of 100 pairs in the right order (95 % interval +2.0 to +4.0)"),
+        ((0.03, 0.02, 0.04), "yes", "3.0 more of 100 pairs in the right order (95 % interval 2.0 more to 4.0 more)"),
         ((0.004, 0.001, 0.008), "yes", "too small to matter"),
         ((0.02, 0.001, 0.03), "yes", "perhaps too little"),
         ((0.001, -0.004, 0.006), "no", "is ruled out"),

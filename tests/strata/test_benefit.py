@@ -21,12 +21,13 @@ PRESSURE = evidence_on("cardiovascular_event")
 NEARLY_NEVER = 1e-3
 
 
-def one_risk(risk, changes, effects=SURELY, samples=64):
+def one_risk(risk, changes, effects=SURELY, samples=64, **options):
     """Benefit for people of known risk and change, which are floats a person."""
     risk = np.repeat(np.array(risk, dtype=float)[:, None], samples, axis=1)
     given = {s: {o: np.repeat(np.array(v, dtype=float)[:, None], samples, axis=1) for o, v in by.items()}
              for s, by in changes.items()}  # fmt: skip
-    return find_benefit([f"p{i}" for i in range(len(risk))], risk, np.arange(samples), given, effects, seed=3)
+    persons = [f"p{i}" for i in range(len(risk))]
+    return find_benefit(persons, risk, np.arange(samples), given, effects, seed=3, **options)
 
 
 def rows(benefit, scenario):
@@ -117,6 +118,18 @@ def test_who_is_not_known_has_no_winner_and_is_counted():
         "one": 0, "two": 1, "no clear winner": 0, "not known": 2, "no trial evidence": 0
     }  # fmt: skip
     assert groups.loc["two", "arr"] == pytest.approx(rows(found, "two").loc[0, "arr"])
+
+
+def test_bands_tell_each_scenario_of_whom_it_is_known():
+    """In band 2: one person with 0.19, of which 0.09 are spared, one with 0.36 (0.16), one who is not known."""
+    changes = {"drug": {"sbp_mmhg": [-10.0, -10.0, -10.0, np.nan]}, "diet": {"sbp_mmhg": [-2.0, -2.0, -2.0, -2.0]}}
+    found = one_risk([0.05, 0.19, 0.36, 0.40], changes, band=np.array([1, 2, 2, 2]))
+    bands = found.bands.set_index(["band", "scenario"])
+    assert bands["people"].to_dict() == {(1, "drug"): 1, (1, "diet"): 1, (2, "drug"): 2, (2, "diet"): 3}
+    assert bands["best"].to_dict() == {(1, "drug"): 1, (1, "diet"): 0, (2, "drug"): 2, (2, "diet"): 0}
+    assert bands.loc[(2, "drug"), "risk"] == pytest.approx(0.275)
+    assert bands.loc[(2, "drug"), ["low", "arr", "high"]].tolist() == pytest.approx([0.125] * 3, abs=1e-6)
+    assert len(one_risk([0.05, 0.5], {"pill": {"weight_kg": [-8.0, -8.0]}}).bands) == 0, "no trial evidence"
 
 
 def test_what_is_unknown_of_trials_does_not_average_out_over_people():
