@@ -5,10 +5,10 @@ field until what it changes is on the screen. The default study, two cores, x86_
 
 | from | to | times | median | worst |
 |---|---|---|---|---|
-| opening the page | the form can be filled in | 10 | 302 | 449 |
-| moving a slider | new curves | 80 | 84 | 157 |
-| another value of the person | the new risk | 30 | 266 | 395 |
-| another value of the person | new curves | 30 | 335 | 497 |
+| opening the page | the form can be filled in | 10 | 350 | 560 |
+| moving a slider | new curves | 80 | 75 | 153 |
+| another value of the person | the new risk | 30 | 128 | 193 |
+| another value of the person | new curves | 30 | 222 | 328 |
 """
 
 from __future__ import annotations

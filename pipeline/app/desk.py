@@ -41,7 +41,7 @@ class Desk:
 
     def __init__(self, model: ServedModel) -> None:
         self.model, self.settings = model, model.settings
-        self.known = self.settings.known_variables()
+        self.known = model.known
         self.plans = Plans(self.settings.twins)
         outcome = self.settings.outcome
         self._effects = evidence_on(outcome.evidence) if outcome.evidence else {}

@@ -32,7 +32,7 @@ def read_people(table: pd.DataFrame, known: Mapping[str, Variable]) -> tuple[pd.
     faults = Faults("input", rows)
     absent = pd.Series(np.nan, index=rows, dtype=object)
     days = table.get(DAY, absent)
-    day = _values(days, Variable(DAY, "number", "d", None, None, (), ""), faults).fillna(0.0)
+    day = np.nan_to_num(_values(days, Variable(DAY, "number", "d", None, None, (), ""), faults))
     place = Place(DAY, DAY, days.astype(object))
     faults.add(day > 0, place, "is after time zero, and only what was known by then counts")
     told = {name: _values(table[name], known[name], faults) for name in map(str, table.columns) if name in known}
@@ -40,7 +40,7 @@ def read_people(table: pd.DataFrame, known: Mapping[str, Variable]) -> tuple[pd.
     ids = ids.astype(object).where(ids.notna(), rows.astype(str).to_series(index=rows)).astype(str)
     people = {}
     for name in WHO:
-        told_of = told.pop(name, absent).groupby(ids, sort=False)
+        told_of = pd.Series(told.pop(name, absent), index=rows).groupby(ids, sort=False)
         given = table.get(name, absent).groupby(ids, sort=False).count()
         for person in given.index[given == 0][:SHOWN_ROWS]:
             faults.line(f"row {ids.index[ids == person][0]}: {name} must be told, as of time zero")
@@ -51,23 +51,23 @@ def read_people(table: pd.DataFrame, known: Mapping[str, Variable]) -> tuple[pd.
     every = pd.DataFrame(people).rename_axis(PERSON).reset_index()
     every.insert(1, "group_id", every[PERSON])
     every = every.astype({PERSON: "str", "group_id": "str", "age_years": float, "sex": "str"})
-    parts = [Part(known[n], v.to_numpy(), np.full(len(rows), "", dtype=object)) for n, v in told.items()]
-    return every, long_table(ids, day.to_numpy(), parts)
+    parts = [Part(known[n], v, np.full(len(rows), "", dtype=object)) for n, v in told.items()]
+    return every, long_table(ids, day, parts)
 
 
-def _values(column: pd.Series, variable: Variable, faults: Faults) -> pd.Series:
+def _values(column: pd.Series, variable: Variable, faults: Faults) -> np.ndarray:
     """The column as numbers or texts; what is not allowed is a fault."""
-    cells = column.astype(object)
-    place = Place(variable.name, variable.name, cells)
-    given = cells.notna() & (cells != "")
+    cells = column.to_numpy(dtype=object)
+    place = Place(variable.name, variable.name, pd.Series(cells))
+    given = pd.notna(cells) & (cells != "")
     if variable.kind == "category":
-        text = cells.where(given)
         if variable.levels:
-            faults.add(given & ~text.isin(variable.levels), place, f"is not {variable.allowed()}")
-        return text
-    value = pd.to_numeric(cells.where(given), errors="coerce").astype(float)
+            strange = np.array([cell not in variable.levels for cell in cells], dtype=bool)
+            faults.add(given & strange, place, f"is not {variable.allowed()}")
+        return np.where(given, cells, np.nan)
+    value = pd.to_numeric(np.where(given, cells, np.nan), errors="coerce").astype(float)
     low = -np.inf if variable.low is None else variable.low
     high = np.inf if variable.high is None else variable.high
     faults.add(given & ~np.isfinite(value), place, "is no number")
-    faults.add(np.isfinite(value) & ~value.between(low, high), place, f"is outside {variable.allowed()}")
+    faults.add(np.isfinite(value) & ~((low <= value) & (value <= high)), place, f"is outside {variable.allowed()}")
     return value

@@ -196,23 +196,21 @@ def _table(
         shown = [np.where(fails, np.nan, v) for v in numbers]
         told = np.where(np.abs(numbers[1] / numbers[2] - 1.0) > 1.0 - TELLS, "estimated", "assumed")
         rows.append(
-            pd.DataFrame(
-                {
-                    "person_id": ids,
-                    "twin": owner,
-                    "parameter": row.name,
-                    "unit": row.unit,
-                    "mode": shown[0],
-                    "sd": shown[1],
-                    "prior_sd": shown[2],
-                    "contraction": 1.0 - (shown[1] / shown[2]) ** 2,
-                    "basis": np.where(fails, "none", np.where(is_measured, "measured", told)),
-                    "unlikely": unlikely,
-                    "status": status,
-                }
-            )
+            {
+                "person_id": ids,
+                "twin": np.full(len(ids), owner),
+                "parameter": np.full(len(ids), row.name),
+                "unit": np.full(len(ids), row.unit),
+                "mode": shown[0],
+                "sd": shown[1],
+                "prior_sd": shown[2],
+                "contraction": 1.0 - (shown[1] / shown[2]) ** 2,
+                "basis": np.where(fails, "none", np.where(is_measured, "measured", told)),
+                "unlikely": unlikely,
+                "status": status,
+            }
         )
-    return pd.concat(rows, ignore_index=True)
+    return pd.DataFrame({name: np.concatenate([part[name] for part in rows]) for name in rows[0]})
 
 
 def _is_whole(twin: str, parameter: str) -> bool:

@@ -8,11 +8,11 @@ Traits are not measured but asked for: `QUESTIONS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from pipeline.fitting.quantities import ALCOHOL_RECALLED
 
@@ -30,21 +30,23 @@ def _one(person: Mapping[str, Any], years: Any) -> Any:
 
 
 class Visits(NamedTuple):
-    """Readings by person and day: their mean and how many there were, a column a variable."""
+    """Readings by person and day, a visit each, sorted by both: of a variable their mean and how many there were."""
 
-    mean: pd.DataFrame           # index person_id, time_d
-    count: pd.DataFrame
+    person: np.ndarray                # (visits,)
+    time_d: np.ndarray
+    mean: dict[str, np.ndarray]       # NaN where the variable was not measured
+    number: dict[str, np.ndarray]
 
-    def column(self, name: str) -> pd.Series:
+    def column(self, name: str) -> np.ndarray:
         """The means of one variable, missing where it was not measured."""
-        return self.mean[name] if name in self.mean else pd.Series(np.nan, index=self.mean.index)
+        return self.mean[name] if name in self.mean else np.full(len(self.person), np.nan)
 
 
 class Sensor(NamedTuple):
     """One way to learn about a person."""
 
     tells: str                                            # the quantity that it is a measurement of
-    read: Callable[[Visits], pd.Series]                   # readings by visit, on the scale on which errors are normal
+    read: Callable[[Visits], np.ndarray]                  # readings by visit, on the scale on which errors are normal
     predict: Callable[[Mapping[str, Any], Any], Any]      # the same without error, from the person and years (< 0: ago)
     sd: float                                             # of one visit
     drift: float                                          # in the square root of a year
@@ -69,17 +71,17 @@ def resting_kcal_d(person: Mapping[str, Any]) -> Any:
     return size + 166.0 * person["male"] - 161.0
 
 
-def _positive(values: pd.Series) -> pd.Series:
-    return values.where(values > 0)
+def _positive(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0, values, np.nan)
 
 
-def _index(visits: Visits) -> pd.Series:
+def _index(visits: Visits) -> np.ndarray:
     """Body mass index where it does not follow from weight and height of the same visit."""
-    known = visits.column("weight_kg").notna() & visits.column("height_cm").notna()
-    return np.log(_positive(visits.column("bmi_kg_m2").where(~known)))
+    follows = ~np.isnan(visits.column("weight_kg") + visits.column("height_cm"))
+    return np.log(_positive(np.where(follows, np.nan, visits.column("bmi_kg_m2"))))
 
 
-def _share(nutrient: str, kcal_per_g: float) -> Callable[[Visits], pd.Series]:
+def _share(nutrient: str, kcal_per_g: float) -> Callable[[Visits], np.ndarray]:
     name = f"{nutrient}_intake_g_d"
     return lambda v: kcal_per_g * v.column(name) / _positive(v.column("energy_intake_kcal_d"))
 
@@ -164,16 +166,16 @@ QUESTIONS = (
 )
 
 
+@cache
 def asked_for() -> tuple[str, ...]:
     """Every variable that a sensor reads or a question asks for."""
     names: dict[str, None] = {}
 
     class Listening(Visits):
-        def column(self, name: str) -> pd.Series:
+        def column(self, name: str) -> np.ndarray:
             names[name] = None
             return super().column(name)
 
-    nobody = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["person_id", "time_d"]), dtype=float)
     for sensor in SENSORS:
-        sensor.read(Listening(nobody, nobody))
+        sensor.read(Listening(np.array([]), np.array([]), {}, {}))
     return tuple(names | dict.fromkeys(question.variable for question in QUESTIONS))

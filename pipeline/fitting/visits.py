@@ -41,33 +41,54 @@ class Answers(NamedTuple):
     both: Float[np.ndarray, " people"]      # whether the visit says that the person has it and has not
 
 
-def ask(trait: str, observations: pd.DataFrame, people: Sequence[str]) -> Answers:
+def ask(trait: str, observations: pd.DataFrame, people: Sequence[Any]) -> Answers:
     """What was answered about one trait, none of it after time zero."""
-    found = []
+    variable, text = (observations[name].to_numpy(dtype=object) for name in ("variable", "text"))
+    value, time = (observations[name].to_numpy(dtype=float) for name in ("value", "time_d"))
+    has = np.full(len(observations), np.nan)
     for question in (q for q in QUESTIONS if q.tells == trait):
-        rows = observations[(observations["variable"] == question.variable) & (observations["time_d"] <= 0)]
+        asked = np.flatnonzero((variable == question.variable) & (time <= 0))
         if question.answers is None:
-            has = (rows["value"] > 0).astype(float).where(rows["value"].notna())
+            has[asked] = np.where(np.isnan(value[asked]), np.nan, value[asked] > 0)
         else:
-            has = rows["text"].map(question.answers).astype(float)
-        found.append(rows[["person_id", "time_d"]].assign(has=has))
-    visits = pd.concat(found).dropna().groupby(["person_id", "time_d"], sort=True)["has"].agg(["min", "max"])
-    latest = visits.groupby("person_id").last().reindex(people)
-    both = (latest["min"] < latest["max"]).to_numpy()
-    return Answers(np.where(both, np.nan, latest["min"].to_numpy(float)), both)
+            has[asked] = [question.answers.get(told, np.nan) for told in text[asked]]
+    answered = np.flatnonzero(~np.isnan(has))
+    row = pd.Index(people).get_indexer(observations["person_id"].to_numpy(dtype=object)[answered])
+    row, time, has = row[row >= 0], time[answered][row >= 0], has[answered][row >= 0]
+    latest, least, most = (np.full(len(people), start) for start in (-np.inf, np.inf, -np.inf))
+    np.maximum.at(latest, row, time)
+    last = time == latest[row]
+    np.minimum.at(least, row[last], has[last])
+    np.maximum.at(most, row[last], has[last])
+    both = least < most
+    return Answers(np.where(least == most, least, np.nan), both)
 
 
 def collect(observations: pd.DataFrame) -> Visits:
     """Readings of numbers by person and day, none after time zero."""
-    known = observations[observations["value"].notna() & (observations["time_d"] <= 0)]
-    grouped = known.groupby(["person_id", "time_d", "variable"], sort=True)["value"]
-    return Visits(grouped.mean().unstack("variable"), grouped.size().unstack("variable"))
+    value, time = (observations[name].to_numpy(dtype=float) for name in ("value", "time_d"))
+    used = ~np.isnan(value) & (time <= 0)
+    person, persons = pd.factorize(observations["person_id"].to_numpy(dtype=object)[used], sort=True)
+    variable, names = pd.factorize(observations["variable"].to_numpy(dtype=object)[used])
+    order = np.lexsort((time[used], person))
+    person, variable, time, value = (a[order] for a in (person, variable, time[used], value[used]))
+    first = np.ones(len(person), dtype=bool)
+    first[1:] = (person[1:] != person[:-1]) | (time[1:] != time[:-1])
+    shape = (len(names), int(first.sum()))
+    cell = variable * shape[1] + np.cumsum(first) - 1
+    count = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    total = np.bincount(cell, weights=value, minlength=shape[0] * shape[1]).reshape(shape)
+    mean = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+    pairs = (dict(zip(names, part, strict=True)) for part in (mean, count))
+    return Visits(persons[person[first]], time[first], *pairs)
 
 
-def read(sensor: Sensor, visits: Visits, people: Sequence[str]) -> Readings:
+def read(sensor: Sensor, visits: Visits, people: Sequence[Any]) -> Readings:
     """The latest visits of each person at which the sensor read something."""
-    found = sensor.read(visits).dropna()
-    person, day = (found.index.get_level_values(level).to_numpy() for level in (0, 1))
+    with np.errstate(all="ignore"):
+        found = sensor.read(visits)
+    at_visit = np.flatnonzero(~np.isnan(found))
+    person, day = visits.person[at_visit], visits.time_d[at_visit]
     last = np.append(person[1:] != person[:-1], True)[: len(person)]       # visits are sorted by person and day
     place = np.flatnonzero(last)[np.cumsum(last) - last] - np.arange(len(person))        # 0: the latest
     row = pd.Index(people).get_indexer(person)
@@ -75,10 +96,9 @@ def read(sensor: Sensor, visits: Visits, people: Sequence[str]) -> Readings:
     at = (row[kept], place[kept])
     shape = (len(people), int(at[1].max(initial=0)) + 1)
     value, years, there, times = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool), np.ones(shape)
-    value[at], years[at], there[at] = found.to_numpy()[kept], day[kept] / YEAR, True
-    if sensor.days in visits.count:
-        counted = visits.count[sensor.days].reindex(found.index[kept])
-        times[at] = counted.fillna(1.0).clip(lower=1.0)
+    value[at], years[at], there[at] = found[at_visit][kept], day[kept] / YEAR, True
+    if sensor.days in visits.number:
+        times[at] = np.maximum(visits.number[sensor.days][at_visit][kept], 1)
     return Readings(value, years, _whitening(sensor, years, there, times))
 
 
@@ -87,11 +107,9 @@ def read_rows(table: pd.DataFrame, years: Float[np.ndarray, " people"] | float =
 
     `table` has a column a variable. How many readings a number is the mean of is not known from it: one is assumed.
     """
-    rows = np.arange(len(table)).astype(str)
-    times = YEAR * np.broadcast_to(years, len(table))
-    index = pd.MultiIndex.from_arrays([rows, times], names=["person_id", "time_d"])
-    mean = table.select_dtypes("number").set_axis(index)
-    visits = Visits(mean, mean.notna().astype(float))
+    rows = np.arange(len(table))
+    mean = {str(name): table[name].to_numpy(dtype=float) for name in table.select_dtypes("number")}
+    visits = Visits(rows, YEAR * np.broadcast_to(years, len(table)), mean, {})
     return [read(sensor, visits, list(rows)) for sensor in SENSORS]
 
 

@@ -332,5 +332,6 @@ def failed(
 ) -> Bool[np.ndarray, " people"]:
     """Who has no draws, or lacks in all of them a twin feature that the model takes."""
     lacks = np.isnan(draws).all(axis=1)
-    taken = np.isin(columns.mechanistic, estimator.feature_names_in_)
+    heard = set(estimator.feature_names_in_)
+    taken = np.array([name in heard for name in columns.mechanistic], dtype=bool)
     return lacks[:, taken].any(axis=1) | lacks.all(axis=1)

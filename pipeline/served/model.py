@@ -105,6 +105,7 @@ class ServedModel:
         """`members` are the model of everybody, and after it those of people drawn again."""
         self.settings = settings
         self.members = tuple(members)
+        self.known = settings.known_variables()
         self.columns = FeatureSet(settings.numbers, dict(settings.categories), settings.mechanistic)
 
     @cached_property
@@ -117,7 +118,7 @@ class ServedModel:
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """Risk with interval of people given as rows of variables (`pipeline.cohorts.read_people`)."""
-        return self.consider(*read_people(table, self.settings.known_variables())).table()
+        return self.consider(*read_people(table, self.known)).table()
 
     def consider(self, people: pd.DataFrame, observations: pd.DataFrame, *, progress: bool = False) -> Considered:
         """People and their observations, put through twins and model."""
@@ -134,7 +135,7 @@ class ServedModel:
         """The risk of people whose twins have been fitted and simulated already; all in the same order."""
         settings, everybody = self.settings, np.arange(len(people))
         rows = routine_rows(
-            baseline(people, observations, settings.known_variables()),
+            baseline(people, observations, self.known),
             [name for name in self.columns.numbers if name not in self.columns.mechanistic],
             self.columns.categories,
         )

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from pipeline.cohorts import COHORTS, baseline
-from pipeline.fitting.sensors import SENSORS, Visits
+from pipeline.fitting.sensors import SENSORS
+from pipeline.fitting.visits import collect
 from pipeline.imaging import add, deliver, locate, release
 from pipeline.runs import RunError
 from pipeline.schema import TableError, validate, variables
@@ -24,9 +25,8 @@ def test_a_data_set_gives_readings_that_the_twin_of_the_liver_takes(registry):
     assert delivery.findings == ()
     assert delivery.identity["licence"] == "CC0-1.0"
 
-    table = readings.assign(time_d=0.0).pivot_table(index=["person_id", "time_d"], columns="variable", values="value")
     sensor = next(sensor for sensor in SENSORS if sensor.tells == "pdff_percent")
-    assert np.isfinite(sensor.read(Visits(table, table.notna().astype(int)))).all()
+    assert np.isfinite(sensor.read(collect(readings.assign(time_d=0.0)))).all()
 
 
 def test_liver_fat_of_images_is_a_reading_of_the_people_of_a_file(tmp_path, registry):
