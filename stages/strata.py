@@ -19,7 +19,7 @@ def strata(study: Study, folder: Path, stage: Stage) -> None:
     from pipeline.evaluation import band_of
     from pipeline.fitting import read_draws
     from pipeline.models import stack_draws
-    from pipeline.strata import changes_until, evidence_on, find_benefit, find_endotypes
+    from pipeline.strata import SURE, changes_until, evidence_on, find_benefit, find_endotypes
 
     persons, risk, draw = read_risks(study, folder, stage)
     people = pd.read_parquet(stage.read(folder / "cohort/people.parquet")).set_index("person_id").loc[persons]
@@ -63,6 +63,7 @@ def strata(study: Study, folder: Path, stage: Stage) -> None:
             "effects": [effect._asdict() for effect in effects.values()],
             "without_evidence": sorted(set(study.twins.interventions) - benefit.beyond.keys()),
             "beyond_trials": benefit.beyond,
+            "sure": SURE,
         },
     }
     stage.path("facts.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

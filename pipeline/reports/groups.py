@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation import band_of
 from pipeline.reports import wording
 from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import DESCRIBED, Results
@@ -84,7 +83,7 @@ def make_bands(results: Results) -> list[Band]:
     """The risk bands of the chosen model from the lowest up, empty ones included."""
     minimum = results.study.report.min_count
     rows = results.chosen(results.strata).sort_values("risk_from").reset_index(drop=True)
-    band = band_of(results.chosen(results.predictions), results.study.report.bands)
+    place = np.digitize(results.risks["risk"], results.study.report.bands)
     filled = [i for i in rows.index if rows.at[i, "n"] > 0]
     counts = [int(rows.at[i, "n"]) for i in filled]
     few = {filled[k] for k in hidden(counts, minimum)}
@@ -105,7 +104,7 @@ def make_bands(results: Results) -> list[Band]:
                 observed=float(row["observed"]),
                 low=float(row["low"]),
                 high=float(row["high"]),
-                members=band.index[band == row["band"]],
+                members=results.risks.index[place == i],
                 counted=i not in few,
                 shown=n > 0 and i not in secret,
                 people="nobody" if n == 0 else wording.number(n) if i not in few else withheld(n, minimum),

@@ -11,7 +11,6 @@ from pipeline.reports import groups, wording
 from pipeline.reports.disclosure import hidden, withheld
 from pipeline.reports.results import Results
 from pipeline.reports.wording import capital, count, interval, is_known, listing, number, of_100
-from pipeline.strata import SURE
 
 UNCLEAR = "no clear winner"
 CHOICES = {
@@ -147,7 +146,8 @@ def _step(results: Results, effect: dict[str, Any], band: groups.Band, scenario:
 def _clearly(results: Results) -> str:
     """For how many people one intervention stands out, and of what; "" where too few people to tell."""
     everybody, minimum = len(results.best), results.study.report.min_count
-    tried = [_quoted(results, name) for name in results.strata_facts["benefit"]["beyond_trials"]]
+    facts = results.strata_facts["benefit"]
+    tried = [_quoted(results, name) for name in facts["beyond_trials"]]
     compared = f"only {listing(['no change', *tried])} were compared"
     table = _by_choice(results)
     known = table[table["shown"] & np.isfinite(table["arr"])].sort_values("people", ascending=False)
@@ -162,7 +162,7 @@ def _clearly(results: Results) -> str:
     unclear = table.loc[table["choice"] == UNCLEAR, "people"].sum()
     most = unclear > 0.5 * (everybody - known["people"].sum())
     rest = "; for most of the others it is too close to call" if most else ""
-    return f"{listing(found)}{rest}. Clearly means a chance of at least {of_100(SURE)}; {compared}."
+    return f"{listing(found)}{rest}. Clearly means a chance of at least {of_100(facts['sure'])}; {compared}."
 
 
 def _by_choice(results: Results) -> pd.DataFrame:

@@ -66,7 +66,7 @@ STRATA = {
         "outcome": "diabetes",
         "effects": [{"mediator": "weight_kg", "source": "Hamman 2006", "in_whom": "people at risk"}],
         "without_evidence": ["one_pressure_drug"],
-        "beyond_trials": {"less_500_kcal": 14, "low_carbohydrate": 0},
+        "beyond_trials": {"less_500_kcal": 14, "low_carbohydrate": 0}, "sure": 0.8,
     },
 }  # fmt: skip
 
