@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.models import MODELS, ROUTINE_ONLY, FeatureSet, Matrix, TwinDraws, fit, out_of_fold, pairs, split
 from pipeline.runs import RunError
 from pipeline.schema import validate
-from tests.models.people import SLOW, make, marks
+from tests.models.people import BUILDERS, SLOW, make, marks
 
 FAST = [name for name in MODELS if name not in SLOW]
 EVERY = [pytest.param(name, marks=marks(name)) for name in MODELS]
@@ -47,7 +47,7 @@ def test_too_few_events_are_said_in_words():
 
 @pytest.mark.parametrize("model", EVERY)
 def test_predictions_keep_their_contract_and_find_the_signal(matrix, draws, model):
-    found = out_of_fold(matrix, draws, {model: MODELS[model]}, **SETTINGS, jobs=1)
+    found = out_of_fold(matrix, draws, {model: BUILDERS[model]}, **SETTINGS, jobs=1)
     table = validate(found, "predictions", "predictions")
     assert len(table) == (1 if model in ROUTINE_ONLY else 2) * 2 * len(matrix.event)
     for (model, name, _), rows in table.groupby(["model", "feature_set", "repeat"]):

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from pipeline.fitting import FREE, SENSORS, describe, personalise
 from pipeline.models import FeatureSet, encoder, ensemble, fit, hybrid
 from pipeline.models.hybrid import TWINS, Hybrid, read_visit
+from tests.models.people import small_hybrid
 
 READ = ("age_years", "height_cm", "weight_kg", "body_fat_percent", "sbp_mmhg", "dbp_mmhg")
 COLUMNS = FeatureSet(READ, {"sex": ("female", "male")}, ())
@@ -170,13 +171,12 @@ def test_the_linear_posterior_mean_is_near_the_mode():
 def test_a_later_visit_is_learned_from_and_not_asked_for():
     truth, frame = people(200)
     y = (truth["sbp_mmhg"] > 130).to_numpy(int)
-    build = lambda *of: hybrid(*of).set_params(risk__twins=("blood_pressure",), risk__n_members=2)  # noqa: E731
     later = pd.DataFrame({"sbp_mmhg": truth["sbp_mmhg"] + 40.0, "years": 3.0})
     later.loc[::4] = np.nan
-    plain, with_later = (fit(build, frame, y, COLUMNS, seed=3, later=given) for given in (None, later))
+    plain, with_later = (fit(small_hybrid, frame, y, COLUMNS, seed=3, later=given) for given in (None, later))
     risks = [model.predict_proba(frame)[:, 1] for model in (plain, with_later)]
     assert np.isfinite(risks[1]).all()
-    again = fit(build, frame, y, COLUMNS, seed=3, later=later).predict_proba(frame)[:, 1]
+    again = fit(small_hybrid, frame, y, COLUMNS, seed=3, later=later).predict_proba(frame)[:, 1]
     np.testing.assert_array_equal(risks[1], again)
     assert not np.array_equal(*risks)
 

@@ -15,7 +15,7 @@ from pipeline.models import MODELS, ROUTINE_ONLY, TwinDraws, assemble, out_of_fo
 from pipeline.runs import RunError
 from pipeline.schema import TableError, variables
 from tests.models.followed import follow_up, happened, matrix_of, people
-from tests.models.people import marks
+from tests.models.people import BUILDERS, marks
 from tests.repository import ROOT
 
 every_model = pytest.mark.parametrize("model", [pytest.param(m, marks=marks(m)) for m in MODELS])
@@ -32,7 +32,7 @@ def test_a_permuted_outcome_cannot_be_foretold(model):
     X = people(1000)
     follow = follow_up(X, lost=2e-4)
     matrix = matrix_of(X, follow.of(np.random.default_rng(8).permutation(len(X))))
-    table = out_of_fold(matrix, None, {model: MODELS[model]}, **SETTINGS)
+    table = out_of_fold(matrix, None, {model: BUILDERS[model]}, **SETTINGS)
     wanted = "routine" if model in ROUTINE_ONLY else "both"
     table = table[(table["feature_set"] == wanted) & (table["weight"] > 0)]
     area = roc_auc_score(table["event"], table["risk"], sample_weight=table["weight"])
@@ -84,7 +84,7 @@ def test_the_fitted_model_is_the_same_whatever_stands_in_the_test_fold(model, dr
 
     def written(matrix, draws, name):
         path = tmp_path / name
-        fitted = refit(matrix, draws if drawn else None, MODELS[model], "both", seed=3, train_draws=2, people=train)
+        fitted = refit(matrix, draws if drawn else None, BUILDERS[model], "both", seed=3, train_draws=2, people=train)
         save(fitted, path)
         return path.read_bytes()
 
@@ -100,7 +100,7 @@ def test_a_test_fold_does_not_inform_its_own_model(model, learned):
     frame, other = matrix.frame.copy(), absurd(draws, [7])
     frame.loc["p0007", ["a", "b"]] = 1e6, np.nan
     honest, changed = (
-        out_of_fold(m, d, {model: MODELS[model]}, **SETTINGS)
+        out_of_fold(m, d, {model: BUILDERS[model]}, **SETTINGS)
         for m, d in ((matrix, draws), (matrix._replace(frame=frame), other))
     )
     own = honest.loc[honest["person_id"] == "p0007"].set_index("feature_set")["fold"]
