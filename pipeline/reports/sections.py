@@ -126,7 +126,7 @@ def overall(results: Results, bands: list[groups.Band]) -> str:
 def _help(results: Results, bands: list[groups.Band]) -> str:
     """What would lower the risk, as far as trials say; without trials what would change in the twins."""
     said = helped.help_sentence(results, bands)
-    return said if results.strata_facts["benefit"]["effects"] else f"{_change(results, bands)} {said}"
+    return said if results.strata_facts["benefit"]["effects"] else f"{said} {_change(results, bands)}"
 
 
 def _change(results: Results, bands: list[groups.Band]) -> str:
