@@ -86,7 +86,9 @@ def by_band(results: Results, bands: list[groups.Band]) -> dict[str, Any]:
                 "told": told,
             }
         )
-    secret = hidden([best for _, best, _ in leading], minimum) | hidden([n - best for n, best, _ in leading], minimum)
+    secret = hidden([best for _, best, _ in leading], minimum)
+    if any(best < n for n, best, _ in leading):       # that it is so for everybody tells nothing of anybody
+        secret |= hidden([n - best for n, best, _ in leading], minimum)
     for k, (row, (n, best, name)) in enumerate(zip(rows, leading, strict=True)):
         shown = row["told"] and k not in secret
         row["clearly"] = (of_100(best / n), _quoted(results, name)) if shown else ("–", "")
@@ -130,7 +132,7 @@ def _step(results: Results, effect: dict[str, Any], band: groups.Band, scenario:
     far = f" (on average {wording.signed(mean)} {unit} in that group after {wording.years(groups.RESPONSE_YEAR)})"
     source = effect["source"].partition(";")[0]
     said = (
-        f"Twins say how far {label} would change{far if is_known(mean) else ''}, trials what such a change does "
+        f"Twins say how far {label} would change{far if is_known(mean) else ''}, studies what such a change does "
         f"({source}: {effect['in_whom']})."
     )
     below, measured = effect.get("disputed_below"), results.people.get(mediator, pd.Series(dtype=float)).dropna()

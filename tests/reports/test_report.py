@@ -319,6 +319,8 @@ def test_small_numbers_in_a_risk_group_are_not_told(results, say):
     few = bands["band"] == bands["band"].max()
     text = say(replace(results, benefit_bands=bands.assign(people=bands["people"].where(~few, 4))))
     assert "in the upper middle group" in text
+    everybody = say(replace(results, benefit_bands=bands.assign(best=bands["people"])))
+    assert everybody.count("100 of 100 “") == bands["band"].nunique(), "for all people the same is no secret"
     rest = bands.assign(best=np.where(few, bands["people"] - 4, bands["best"]))
     row = say(replace(results, benefit_bands=rest)).split("Clearly the best for ")[1].split("Highest risk ")[1]
     assert row.index("16 (−4 to 32) – ") < row.index("Upper middle")
