@@ -109,7 +109,7 @@ def help_sentence(results: Results, bands: list[groups.Band]) -> str:
     when = f" {results.study.horizon}" if results.study.outcome.horizon_years else ""
     group = f"in the {band.name.lower()} group ({band.people} people)"
     best = (
-        f"{group} {_quoted(results, row['scenario'])}, kept up, lowers the risk most: of 1 000 such people "
+        f"{group} {_quoted(results, row['scenario'])}, kept up throughout, lowers the risk most: of 1 000 such people "
         f"{number(1000 * (row['risk'] - row['arr']))} instead of {number(1000 * row['risk'])} would have the "
         f"outcome{when}, {number(1000 * row['arr'])} fewer (95 % interval "
         f"{interval(1000 * row['low'], 1000 * row['high'])})."
@@ -132,8 +132,8 @@ def _step(results: Results, effect: dict[str, Any], band: groups.Band, scenario:
     far = f" (on average {wording.signed(mean)} {unit} in that group after {wording.years(groups.RESPONSE_YEAR)})"
     source = effect["source"].partition(";")[0]
     said = (
-        f"Twins say how far {label} would change{far if is_known(mean) else ''}, studies what such a change does "
-        f"({source}: {effect['in_whom']})."
+        f"How far {label} would change comes from the twins{far if is_known(mean) else ''}, what such a change does "
+        f"from published studies ({source}: {effect['in_whom']})."
     )
     below, measured = effect.get("disputed_below"), results.people.get(mediator, pd.Series(dtype=float)).dropna()
     mine = measured[measured.index.isin(band.members)]
@@ -164,7 +164,8 @@ def _clearly(results: Results) -> str:
     unclear = table.loc[table["choice"] == UNCLEAR, "people"].sum()
     most = unclear > 0.5 * (everybody - known["people"].sum())
     rest = "; for most of the others it is too close to call" if most else ""
-    return f"{listing(found)}{rest}. Clearly means a chance of at least {of_100(facts['sure'])}; {compared}."
+    clearly = f"its chance to lower the risk more than the others is at least {of_100(facts['sure'])}"
+    return f"{listing(found)}{rest}. Clearly means that {clearly}; {compared}."
 
 
 def _by_choice(results: Results) -> pd.DataFrame:

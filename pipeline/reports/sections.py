@@ -64,10 +64,11 @@ def brief(results: Results, bands: list[groups.Band]) -> list[tuple[str, str]]:
     known = [
         wording.ranking(*metric(results, "auroc")),
         agreement(results),
+        _off(bands),
         f"Each of the {number(len(results.risks))} people was judged by a model that had not seen them, but all are of "
         "one source: how good it is elsewhere was not tested here.",
     ]
-    said.append(("How well this is known", " ".join(known)))
+    said.append(("How well this is known", " ".join(sentence for sentence in known if sentence)))
     value, low, high = results.difference(results.study.report.model, "both", "auroc")
     said.append(("What the twins add to the ranking", f"{wording.mechanism(value, low, high).sentence} {TWIN}"))
     said.append(("What would help whom", _help(results, bands)))
@@ -95,6 +96,17 @@ def _who(results: Results, bands: list[groups.Band], label: str) -> str:
         f"{wording.hundredths(bottom.observed)}, and {wording.hundredths(bottom.mean_risk)} expected. "
         f"{_portrait(results, top, bottom)} {text}."
     )
+
+
+def _off(bands: list[groups.Band]) -> str:
+    """In which groups what was expected lies outside the interval of what was observed; "" if in none."""
+    off = [
+        f"in the {band.name.lower()} group {'more' if band.mean_risk < band.low else 'fewer'} had the outcome than "
+        f"expected ({wording.number(100 * band.observed, 1)} against {wording.number(100 * band.mean_risk, 1)} of 100)"
+        for band in bands
+        if band.shown and not band.low <= band.mean_risk <= band.high
+    ]
+    return f"Yet {wording.listing(off)}." if off else ""
 
 
 def _portrait(results: Results, top: groups.Band, bottom: groups.Band) -> str:

@@ -200,7 +200,7 @@ def agreement(slope: tuple[float, float, float], level: tuple[float, float, floa
         return f"Predicted risks are {listing(faults)} {shown}."
     if slope[2] - slope[1] > 0.5:
         return f"Too few people to say closely how well predicted risks match what was observed {shown}."
-    return f"Predicted risks match what was observed, as far as this number of people can tell {shown}."
+    return f"Taken together, predicted risks match what was observed, as far as this number of people can tell {shown}."
 
 
 def mechanism(difference: float, low: float, high: float, added: str = "adding the twins") -> Verdict:

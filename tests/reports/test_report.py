@@ -294,9 +294,19 @@ def test_benefit_names_its_evidence_and_what_cannot_be_said(page, results):
     assert "31 12 to 52 32 19 to 83" in text
     best = "“500 kcal less a day” is clearly the best for 50 of 100 of all people studied (600 of 1200)"
     compared = "only no change, “500 kcal less a day” and “Fewer carbohydrates” were compared"
-    close = "for most of the others it is too close to call. Clearly means a chance of at least 80 of 100"
-    assert text.count(f"{best}; {close}; {compared}.") == 2, "in brief, and above the table"
+    close = "for most of the others it is too close to call"
+    clearly = "Clearly means that its chance to lower the risk more than the others is at least 80 of 100"
+    assert text.count(f"{best}; {close}. {clearly}; {compared}.") == 2, "in brief, and above the table"
     assert "Predicted risk of 100" in text[text.index("Who is in these groups"):]
+
+
+def test_a_risk_group_that_is_off_is_told_beside_the_slope(results, say):
+    strata = results.strata
+    off = strata["band"] == strata["band"].max()
+    moved = strata.assign(mean_risk=np.where(off, strata["high"] + 0.05, (strata["low"] + strata["high"]) / 2))
+    assert "Yet in the highest risk group fewer had the outcome than expected (" in say(replace(results, strata=moved))
+    right = strata.assign(mean_risk=(strata["low"] + strata["high"]) / 2)
+    assert "Yet in the" not in say(replace(results, strata=right))
 
 
 def test_what_would_help_whom_is_told_by_risk_group(page, results):
@@ -304,8 +314,8 @@ def test_what_would_help_whom_is_told_by_risk_group(page, results):
     text, top = words(page), results.benefit_bands.iloc[-1]
     assert (
         f"Worked out, not tried on these people: in the highest risk group ({top['people']} people) “500 kcal less a "
-        "day”, kept up, lowers the risk most: of 1000 such people 360 instead of 400 would have the outcome, 40 fewer "
-        "(95 % interval 24 to 56)."
+        "day”, kept up throughout, lowers the risk most: of 1000 such people 360 instead of 400 would have the "
+        "outcome, 40 fewer (95 % interval 24 to 56)."
     ) in text
     row = text[text.index("Clearly the best for"):].split("Highest risk ")[1]
     assert row.startswith(f"50 of 100 or more {top['people']} 400 ")
