@@ -57,7 +57,7 @@ def benefit(results: Results) -> dict[str, Any]:
     return {
         "rows": rows,
         "lead": _clearly(results),
-        "heads": ["Everybody", *told["name"]],
+        "heads": [{"name": name, "rule": ""} for name in ("Everybody", *told["name"])],
         "apart": groups.describe(results, sorts, risk=True) if len(told) else [],
         "said": said,
     }
