@@ -43,17 +43,20 @@ class Answers(NamedTuple):
 
 def ask(trait: str, observations: pd.DataFrame, people: Sequence[Any]) -> Answers:
     """What was answered about one trait, none of it after time zero."""
-    variable, text = (observations[name].to_numpy(dtype=object) for name in ("variable", "text"))
-    value, time = (observations[name].to_numpy(dtype=float) for name in ("value", "time_d"))
-    has = np.full(len(observations), np.nan)
-    for question in (q for q in QUESTIONS if q.tells == trait):
-        asked = np.flatnonzero((variable == question.variable) & (time <= 0))
+    questions = [question for question in QUESTIONS if question.tells == trait]
+    told = observations["variable"].isin([question.variable for question in questions])
+    rows = observations[told & (observations["time_d"] <= 0)]
+    variable, text = (rows[name].to_numpy(dtype=object) for name in ("variable", "text"))
+    value, time = (rows[name].to_numpy(dtype=float) for name in ("value", "time_d"))
+    has = np.full(len(rows), np.nan)
+    for question in questions:
+        asked = np.flatnonzero(variable == question.variable)
         if question.answers is None:
             has[asked] = np.where(np.isnan(value[asked]), np.nan, value[asked] > 0)
         else:
-            has[asked] = [question.answers.get(told, np.nan) for told in text[asked]]
+            has[asked] = [question.answers.get(answer, np.nan) for answer in text[asked]]
     answered = np.flatnonzero(~np.isnan(has))
-    row = pd.Index(people).get_indexer(observations["person_id"].to_numpy(dtype=object)[answered])
+    row = pd.Index(people).get_indexer(rows["person_id"].to_numpy(dtype=object)[answered])
     row, time, has = row[row >= 0], time[answered][row >= 0], has[answered][row >= 0]
     latest, least, most = (np.full(len(people), start) for start in (-np.inf, np.inf, -np.inf))
     np.maximum.at(latest, row, time)

@@ -35,7 +35,7 @@ def benefit(results: Results) -> dict[str, Any]:
         {
             "name": row.name,
             "people": number(row.people) if row.shown else withheld(row.people, minimum),
-            "arr": _per_1000(row) if row.shown and is_known(row.arr) else ("–", ""),
+            "arr": _per_1000(row.arr, row.low, row.high) if row.shown and is_known(row.arr) else ("–", ""),
             "nnt": _needed(row) if row.shown and is_known(row.arr) else ("–", ""),
         }
         for row in table.itertuples()
@@ -81,8 +81,8 @@ def by_band(results: Results, bands: list[groups.Band]) -> dict[str, Any]:
                 "rule": band.rule,
                 "people": band.people,
                 "expected": number(1000 * mine["risk"].iloc[0]) if told else "–",
-                "observed": _of_1000(band.observed, band.low, band.high) if band.shown else ("–", ""),
-                "fewer": [_of_1000(*mine.loc[n, ["arr", "low", "high"]]) if told else ("–", "") for n in names],
+                "observed": _in_brackets(band.observed, band.low, band.high) if band.shown else ("–", ""),
+                "fewer": [_in_brackets(*mine.loc[n, ["arr", "low", "high"]]) if told else ("–", "") for n in names],
                 "told": told,
             }
         )
@@ -107,12 +107,12 @@ def help_sentence(results: Results, bands: list[groups.Band]) -> str:
     band = told[-1]
     row = known.loc[known.loc[known["band"] == band.number, "arr"].idxmax()]
     when = f" {results.study.horizon}" if results.study.outcome.horizon_years else ""
+    fewer, within = _per_1000(row["arr"], row["low"], row["high"])
     group = f"in the {band.name.lower()} group ({band.people} people)"
     best = (
         f"{group} {_quoted(results, row['scenario'])}, kept up throughout, lowers the risk most: of 1 000 such people "
         f"{number(1000 * (row['risk'] - row['arr']))} instead of {number(1000 * row['risk'])} would have the "
-        f"outcome{when}, {number(1000 * row['arr'])} fewer (95 % interval "
-        f"{interval(1000 * row['low'], 1000 * row['high'])})."
+        f"outcome{when}, {fewer} fewer (95 % interval {within})."
         if row["arr"] > 0
         else f"{group} nothing that was compared lowers the risk."
     )
@@ -187,7 +187,7 @@ def help_one(results: Results, person_id: str) -> str:
         return "No intervention is clearly the best for this person."
     if not is_known(row["arr"]):
         return ""
-    fewer, within = _per_1000(row)
+    fewer, within = _per_1000(row["arr"], row["low"], row["high"])
     doubt = DOUBTS["person" if row["person_sd"] > row["model_sd"] else "model"]
     return (
         f"Best for this person, if kept up: {_quoted(results, row['choice'])}. Of 1 000 like this "
@@ -245,14 +245,13 @@ def _nothing(facts: dict[str, Any]) -> str:
     return "No trial on file tells what a change would do to this outcome, so nothing can be said."
 
 
-def _per_1000(row: Any) -> tuple[str, str]:
-    return number(1000 * row.arr), interval(1000 * row.low, 1000 * row.high)
+def _per_1000(value: float, low: float, high: float) -> tuple[str, str]:
+    return number(1000 * value), interval(1000 * low, 1000 * high)
 
 
-def _of_1000(value: float, low: float, high: float) -> tuple[str, str]:
-    return number(1000 * value), f"({interval(1000 * low, 1000 * high)})"
-
-
+def _in_brackets(value: float, low: float, high: float) -> tuple[str, str]:
+    of_1000, within = _per_1000(value, low, high)
+    return of_1000, f"({within})"
 
 
 def _needed(row: Any) -> tuple[str, str]:

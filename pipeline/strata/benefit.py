@@ -208,8 +208,8 @@ def _bands(
     rows = []
     places = np.zeros(len(risk), dtype=np.int64) if band is None else band
     for place in np.unique(places):
+        inside = places == place
         for name, values in reductions.items():
-            inside = places == place
             known = inside & np.isfinite(values).all(axis=1)
             row = {"band": place, "scenario": name, "people": known.sum(), "best": (inside & (choice == name)).sum()}
             if known.any():
